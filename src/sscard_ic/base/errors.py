@@ -1,0 +1,62 @@
+"""Errors that say what, where, why and what to do next, in Chinese and English."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Language = Literal["zh", "en"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One message in both languages."""
+
+    zh: str
+    en: str
+
+    def to(self, language: Language) -> str:
+        """The message in ``language``."""
+        return self.zh if language == "zh" else self.en
+
+
+class SscardError(Exception):
+    """Base of all errors of this toolkit.
+
+    ``what`` is the fact, ``where`` the file, line, reader or row it concerns, ``hint`` the next
+    step. Nothing in any of them may carry a key, a PIN or a person's data.
+    """
+
+    def __init__(self, what: Text, *, where: str = "", hint: Text | None = None) -> None:
+        super().__init__(what.en)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions rebuild from their args alone, which are not those of __init__; a worker
+        # process must be able to hand any of them back.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+    def render(self, language: Language) -> str:
+        """The whole message for a person: ``where: what``, and the hint on a line of its own."""
+        head = f"{self.where}: " if self.where else ""
+        tail = f"\n  → {self.hint.to(language)}" if self.hint else ""
+        return f"{head}{self.what.to(language)}{tail}"
+
+    def __str__(self) -> str:
+        return self.render("en")
+
+
+def _rebuild(cls: type[SscardError], args: tuple[Any, ...], state: dict[str, Any]) -> SscardError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class InputError(SscardError):
+    """A file, profile or option given by the user cannot be used."""
+
+
+class CardError(SscardError):
+    """The card refused, or holds something else than expected."""

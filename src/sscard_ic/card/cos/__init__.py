@@ -1,0 +1,17 @@
+"""COS dialects, terminal's side: what must be sent to build up a blank."""
+
+from __future__ import annotations
+
+from sscard_ic.card.cos.steps import Builder
+from sscard_ic.card.cos.t514 import T514Builder
+from sscard_ic.profile import CardProfile
+
+_BUILDERS: dict[str, type[Builder]] = {"t514": T514Builder}
+
+
+def builder_for(profile: CardProfile) -> Builder:
+    """The builder of the profile's dialect."""
+    return _BUILDERS[profile.dialect.name](profile)
+
+
+__all__ = ["Builder", "builder_for"]

@@ -1,0 +1,66 @@
+"""The ``sscard`` command: one group, its commands loaded when they are used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib import metadata
+from typing import Any
+
+import click
+
+from sscard_ic.base.errors import SscardError
+from sscard_ic.cli import common
+
+_COMMANDS = {
+    "demo": ("sscard_ic.cli.demo", "demo"),
+    "read": ("sscard_ic.cli.read", "read"),
+    "apdu": ("sscard_ic.cli.apdu", "apdu"),
+    "sim": ("sscard_ic.cli.sim", "sim"),
+    "profile": ("sscard_ic.cli.profile", "profile"),
+    "keys": ("sscard_ic.cli.keys", "keys"),
+    "batch": ("sscard_ic.cli.batch", "batch"),
+    "card": ("sscard_ic.cli.card", "card"),
+}
+
+
+class SscardGroup(click.Group):
+    """Loads a command on demand and turns every error of the toolkit into words and exit code 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of a card's life."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command ``cmd_name``, imported now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; the one place where an error becomes words and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except SscardError as error:
+            click.echo(error.render(common.language()), err=True)
+            ctx.exit(common.FAILED)
+
+
+@click.group(cls=SscardGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(metadata.version("sscard-ic"), prog_name="sscard")
+@click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of messages 消息语言.")
+def root(lang: str | None) -> None:
+    """Tools for China's social security card 社会保障卡工具.
+
+    Personalize cards from a batch file, activate and read them, or develop against a virtual one.
+    """
+
+
+def main() -> None:
+    """Entry point of the ``sscard`` script."""
+    common.protect_consoles()
+    root(prog_name="sscard")
+    sys.exit(common.DONE)

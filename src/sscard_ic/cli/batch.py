@@ -1,0 +1,349 @@
+"""``sscard batch``: from a file of holders to verified cards and a return file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from sscard_ic.base.errors import Text
+from sscard_ic.cli import common
+from sscard_ic.cli.common import print_json, say, tr
+from sscard_ic.cli.ledgers import ledger_option, new_ledger, open_ledger
+from sscard_ic.cli.secrets import open_vault, vault_option
+from sscard_ic.issuance.checks import CheckReport, check_file, region_of
+from sscard_ic.issuance.importing import ImportReport, import_file
+from sscard_ic.issuance.prepare import prepare_batch
+from sscard_ic.issuance.returns import write_return_file
+from sscard_ic.ledger import Batch, Card, CardState, Ledger
+from sscard_ic.profile import load, load_import_formats
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+profile_option = click.option(
+    "--profile", "profile_name", required=True, help="Profile of the region 地区配置, e.g. dalian."
+)
+date_option = click.option(
+    "--date",
+    "batch_date",
+    type=click.DateTime(["%Y-%m-%d", "%Y%m%d"]),
+    help="Date of the batch 批次日期 (default: the one in the file name, else today).",
+)
+photos_option = click.option(
+    "--photos",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the photos 照片文件夹 (default: as the file format says).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+
+
+@click.group()
+def batch() -> None:
+    """Issue cards in batches 批量制卡."""
+
+
+@batch.command()
+@file_argument
+@profile_option
+@date_option
+@photos_option
+@json_option
+@click.pass_context
+def check(
+    context: click.Context,
+    file: Path,
+    profile_name: str,
+    batch_date: datetime | None,
+    photos: Path | None,
+    as_json: bool,
+) -> None:
+    """Check a holder file 检查数据文件; changes nothing.
+
+    Exit code 3 when rows are refused.
+    """
+    report = _checked(file, profile_name, batch_date, photos)
+    if as_json:
+        print_json(report.to_json(common.language()))
+    else:
+        _show_refused(report)
+        _say_counts(report)
+    if report.refused:
+        context.exit(common.SOME_REFUSED)
+
+
+@batch.command("import")
+@file_argument
+@profile_option
+@date_option
+@photos_option
+@ledger_option
+@vault_option
+@json_option
+@click.pass_context
+def import_command(
+    context: click.Context,
+    file: Path,
+    profile_name: str,
+    batch_date: datetime | None,
+    photos: Path | None,
+    ledger_file: Path | None,
+    vault: Path | None,
+    as_json: bool,
+) -> None:
+    """Check a holder file and take its rows into the ledger 导入数据文件.
+
+    Refused rows are kept for the return file. Exit code 3 when rows are refused; when none is
+    accepted nothing is imported.
+    """
+    checks = _checked(file, profile_name, batch_date, photos)
+    service = open_vault(vault)
+    service.require_environment(region_of(checks.profile).issuer.environment, checks.profile.name)
+    with new_ledger(ledger_file, service) as ledger:
+        report = import_file(ledger, checks)
+    if as_json:
+        print_json(_import_json(report))
+    else:
+        _say_imported(report)
+    if report.checks.refused and not report.already_imported:
+        context.exit(common.SOME_REFUSED)
+
+
+@batch.command()
+@click.argument("name", metavar="BATCH")
+@ledger_option
+@vault_option
+@json_option
+@click.pass_context
+def prepare(
+    context: click.Context,
+    name: str,
+    ledger_file: Path | None,
+    vault: Path | None,
+    as_json: bool,
+) -> None:
+    """Work out what each card will hold 准备个人化数据.
+
+    May be repeated: only rows without a plan are prepared. Exit code 3 when some could not be.
+    """
+    service = open_vault(vault)
+    with open_ledger(ledger_file, service) as ledger:
+        profile = load(ledger.batch(name).profile)
+        service.require_environment(region_of(profile).issuer.environment, profile.name)
+        waiting = ledger.counts(name).get(CardState.ACCEPTED, 0)
+        with progress(tr("准备", "preparing"), waiting) as advance:
+            report = prepare_batch(ledger, name, profile, service, on_progress=advance)
+    failures = [
+        {"row": row, "message": error.what.to(common.language())} for row, error in report.failures
+    ]
+    if as_json:
+        print_json({"batch": name, "prepared": report.prepared, "failed": failures})
+    else:
+        for failure in failures:
+            row, message = failure["row"], failure["message"]
+            say(Text(f"第 {row} 行：{message}", f"row {row}: {message}"))
+        say(Text(f"已准备 {report.prepared} 张卡", f"{report.prepared} cards prepared"))
+    if failures:
+        context.exit(common.SOME_REFUSED)
+
+
+@batch.command()
+@click.argument("name", metavar="[BATCH]", required=False)
+@ledger_option
+@json_option
+def status(name: str | None, ledger_file: Path | None, as_json: bool) -> None:
+    """How far the batches have come 查看批次进度; needs no vault."""
+    with open_ledger(ledger_file) as ledger:
+        found = [ledger.batch(name)] if name else list(ledger.batches())
+        states = {entry.name: ledger.counts(entry.name) for entry in found}
+        bad = _bad_cards(ledger, name) if name else ()
+    if as_json:
+        values = [_status_json(entry, states[entry.name]) for entry in found]
+        print_json({**values[0], "failed": _bad_json(bad)} if name else {"batches": values})
+        return
+    _show_status(found, states)
+    if bad:
+        _show_cards(bad)
+
+
+@batch.command("return")
+@click.argument("name", metavar="BATCH")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Folder of the return file 输出文件夹 (default: the present one).",
+)
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Although cards are not finished 部分回盘; they count as failed.",
+)
+@ledger_option
+@vault_option
+@json_option
+def return_command(
+    name: str,
+    out: Path,
+    partial: bool,
+    ledger_file: Path | None,
+    vault: Path | None,
+    as_json: bool,
+) -> None:
+    """Write the return file 生成回盘文件: one line for each row of the batch."""
+    with open_ledger(ledger_file, open_vault(vault)) as ledger:
+        profile = load(ledger.batch(name).profile)
+        report = write_return_file(ledger, name, profile, out, partial=partial)
+    if as_json:
+        print_json(report.to_json(common.language()))
+        return
+    if report.bad:
+        _show_cards(report.bad)
+    say(
+        Text(
+            f"回盘文件 {report.path}：成功 {report.good}，失败 {len(report.bad)}，"
+            f"未完成 {report.unfinished}",
+            f"return file {report.path}: {report.good} good, {len(report.bad)} failed, "
+            f"{report.unfinished} not finished",
+        )
+    )
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar while standard error is a terminal; gives the function that advances it."""
+    console = common.stderr_console()
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def _checked(
+    file: Path, profile_name: str, batch_date: datetime | None, photos: Path | None
+) -> CheckReport:
+    return check_file(
+        file,
+        load(profile_name),
+        load_import_formats(),
+        batch_date=batch_date.date() if batch_date else None,
+        photos=photos,
+    )
+
+
+def _import_json(report: ImportReport) -> dict[str, Any]:
+    return {
+        "batch": report.batch.name if report.batch else None,
+        "already_imported": report.already_imported,
+        **report.checks.to_json(common.language()),
+    }
+
+
+def _say_imported(report: ImportReport) -> None:
+    if report.batch and report.already_imported:
+        name = report.batch.name
+        say(
+            Text(
+                f"该文件已作为批次 {name} 导入，未作任何更改",
+                f"this file was imported as batch {name} already; nothing was changed",
+            )
+        )
+        return
+    _show_refused(report.checks)
+    _say_counts(report.checks)
+    if report.batch:
+        say(Text(f"已导入批次 {report.batch.name}", f"imported as batch {report.batch.name}"))
+    else:
+        say(Text("未导入任何数据", "nothing was imported"))
+
+
+def _say_counts(report: CheckReport) -> None:
+    good, bad = report.accepted, len(report.refused)
+    day = report.batch_date.isoformat()
+    say(
+        Text(
+            f"批次日期 {day}：接受 {good} 行，拒绝 {bad} 行",
+            f"batch of {day}: {good} rows accepted, {bad} refused",
+        )
+    )
+
+
+def _show_refused(report: CheckReport) -> None:
+    if not report.refused:
+        return
+    table = _table(tr("行", "row"), tr("序号", "no."), tr("拒绝原因", "reason of refusal"))
+    for checked in report.refused:
+        for found in checked.reasons:
+            message = found.message.to(common.language())
+            _add(table, str(checked.row.number), checked.row.seq, message)
+    common.stdout_console().print(table)
+
+
+def _show_cards(cards: tuple[Card, ...]) -> None:
+    table = _table(tr("行", "row"), tr("序号", "no."), tr("状态", "state"), tr("原因", "reason"))
+    for card in cards:
+        for found in card.reasons:
+            message = found.message.to(common.language())
+            _add(table, str(card.row), card.seq, str(card.state), message)
+    common.stdout_console().print(table)
+
+
+def _show_status(found: list[Batch], states: dict[str, dict[CardState, int]]) -> None:
+    table = _table(
+        tr("批次", "batch"), tr("配置", "profile"), tr("行数", "rows"), tr("状态", "states")
+    )
+    for entry in found:
+        shown = ", ".join(f"{state} {count}" for state, count in states[entry.name].items())
+        _add(table, entry.name, entry.profile, str(entry.rows), shown)
+    common.stdout_console().print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    table.add_row(*map(escape, cells))
+
+
+def _bad_cards(ledger: Ledger, name: str) -> tuple[Card, ...]:
+    return ledger.cards_of(name, (CardState.REFUSED, CardState.FAILED))
+
+
+def _bad_json(cards: tuple[Card, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "row": card.row,
+            "seq": card.seq,
+            "state": str(card.state),
+            "reasons": [
+                {
+                    "field": found.field,
+                    "reason": found.reason,
+                    "message": found.message.to(common.language()),
+                }
+                for found in card.reasons
+            ],
+        }
+        for card in cards
+    ]
+
+
+def _status_json(entry: Batch, states: dict[CardState, int]) -> dict[str, Any]:
+    return {
+        "batch": entry.name,
+        "profile": entry.profile,
+        "source": entry.source_name,
+        "date": entry.batch_date.isoformat(),
+        "imported_at": entry.imported_at.isoformat(),
+        "rows": entry.rows,
+        "states": {str(state): count for state, count in states.items()},
+    }

@@ -1,0 +1,69 @@
+"""``sscard card``: the life of an issued card at the counter."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import click
+
+from sscard_ic.base.errors import Text
+from sscard_ic.base.resources import home_dir
+from sscard_ic.card import check_profile, recognise
+from sscard_ic.cli.common import print_json, say
+from sscard_ic.cli.readers import reader_option, session
+from sscard_ic.cli.secrets import new_pin, new_pin_file_option, pin, pin_file_option
+from sscard_ic.ledger import Ledger
+from sscard_ic.lifecycle import activate
+from sscard_ic.profile import load
+
+
+@click.group()
+def card() -> None:
+    """Services for an issued card 用卡服务."""
+
+
+@card.command("activate")
+@reader_option
+@click.option("--profile", "profile_name", help="Profile 卡规范; recognised when left out.")
+@click.option(
+    "--ledger",
+    "ledger_path",
+    type=click.Path(path_type=Path),
+    help="Ledger 台账 (default: ledger.db under SSCARD_HOME, when there is one).",
+)
+@pin_file_option
+@new_pin_file_option
+@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+def activate_command(
+    reader: str | None,
+    profile_name: str | None,
+    ledger_path: Path | None,
+    pin_file: Path | None,
+    new_pin_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Activate a card 启用: verify the initial PIN, set the holder's own.
+
+    The PINs come from a prompt, a file, or SSCARD_PIN and SSCARD_NEW_PIN; never from an option.
+    """
+    # Both are asked for before the card is touched, so that nobody types with a card in work.
+    old, new = pin(pin_file), new_pin(new_pin_file)
+    with session(reader) as connection, _ledger(ledger_path) as ledger:
+        if profile_name is None:
+            profile = recognise(connection)
+        else:
+            profile = load(profile_name)
+            check_profile(connection, profile)
+        done = activate(connection, profile, old, new, ledger)
+    if as_json:
+        print_json({"activated": True, "recorded": done.recorded, "profile": profile.name})
+        return
+    say(Text("卡已启用，密码已改。", "The card is activated, its PIN is changed."))
+    if not done.recorded:
+        say(Text("台账中没有此卡，未作登记。", "No ledger knows this card; nothing was recorded."))
+
+
+def _ledger(path: Path | None) -> AbstractContextManager[Ledger | None]:
+    chosen = path or home_dir() / "ledger.db"
+    return Ledger.open(chosen) if path or chosen.exists() else nullcontext()

@@ -1,0 +1,70 @@
+"""What every command shares: consoles, language, JSON output, exit codes."""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+import sys
+from typing import Any, TextIO, cast
+
+import click
+from rich.console import Console
+
+from sscard_ic.base.errors import Language, Text
+
+DONE, FAILED, USAGE, SOME_REFUSED = 0, 1, 2, 3
+"""Exit codes (3: some rows or cards were refused)."""
+
+
+def detect_language(environment: dict[str, str] | None = None) -> Language:
+    """``SSCARD_LANG``, else the locale: Chinese where it is Chinese, English otherwise."""
+    values = os.environ if environment is None else environment
+    for name in ("SSCARD_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := values.get(name):
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "zh" if (locale.getlocale()[0] or "").lower().startswith(("zh", "chinese")) else "en"
+
+
+def language() -> Language:
+    """The language of the running command."""
+    context = click.get_current_context(silent=True)
+    chosen = context.find_root().params.get("lang") if context else None
+    return cast(Language, chosen) if chosen else detect_language()
+
+
+def tr(zh: str, en: str) -> str:
+    """One of two wordings, by the language of the running command."""
+    return Text(zh, en).to(language())
+
+
+def stdout_console() -> Console:
+    """For results."""
+    return Console(file=sys.stdout, highlight=False)
+
+
+def stderr_console() -> Console:
+    """For words to the person and progress."""
+    return Console(file=sys.stderr, highlight=False)
+
+
+def say(text: Text) -> None:
+    """One message to the person, on standard error."""
+    click.echo(text.to(language()), err=True)
+
+
+def print_json(value: Any) -> None:
+    """``value`` as JSON on standard output, readable on any console encoding."""
+    click.echo(json.dumps(value, ensure_ascii=not _speaks_unicode(sys.stdout), indent=2))
+
+
+def _speaks_unicode(stream: TextIO) -> bool:
+    return (getattr(stream, "encoding", None) or "").lower().replace("-", "") in ("utf8", "gb18030")
+
+
+def protect_consoles() -> None:
+    """A console that cannot show a character shows a replacement instead of breaking the job."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")

@@ -1,0 +1,280 @@
+"""``sscard demo``: the main job on the two sample batches, end to end, on virtual cards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sscard_ic.apdu.ssc import pin_block
+from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.resources import samples_dir
+from sscard_ic.base.secret import Secret
+from sscard_ic.card import HabitBook, SocialSecurityCard
+from sscard_ic.cli.common import FAILED, print_json, say, stderr_console, stdout_console, tr
+from sscard_ic.cli.read import show
+from sscard_ic.issuance.checks import check_file
+from sscard_ic.issuance.importing import import_file
+from sscard_ic.issuance.returns import write_return_file
+from sscard_ic.issuance.run import run_batch
+from sscard_ic.issuance.station import Station
+from sscard_ic.keys import SoftwareVault, create_test_vault, merge_keys
+from sscard_ic.ledger import CardState, Ledger
+from sscard_ic.lifecycle import activate
+from sscard_ic.profile import CardProfile, available, load, load_import_formats
+from sscard_ic.reader import Tally, open_session
+from sscard_ic.reader.virtual import VirtualDeck, new_blank, open_virtual
+
+PASSPHRASE = "demo"
+"""Published: the vault of a demo holds published test keys only."""
+
+NEW_PIN = "258036"
+
+_BATCHES = {
+    "dalian": "dalian-210200-20261121-001.csv",
+    "urumqi": "urumqi-650100-20261121-001.csv",
+}
+_MARKER = ".sscard-demo"
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """One batch of the demo."""
+
+    name: str
+    profile: CardProfile
+    rows: int
+    refused: int
+    good: int
+    seconds: float
+    tally: Tally
+    return_file: Path
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "batch": self.name,
+            "profile": self.profile.name,
+            "rows": self.rows,
+            "refused": self.refused,
+            "verified": self.good,
+            "seconds": round(self.seconds, 2),
+            "exchanges_per_card": round(self.tally.exchanges / max(1, self.good), 1),
+            "return_file": str(self.return_file),
+        }
+
+
+@click.command()
+@click.option("--cards", type=click.IntRange(1), default=10, show_default=True, help="Per batch.")
+@click.option("--all", "everything", is_flag=True, help="All 400 cards of the two batches.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("sscard-demo"),
+    show_default=True,
+    help="Folder for all that is made 输出目录.",
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+def demo(cards: int, everything: bool, out: Path, as_json: bool) -> None:
+    """Turn two sample batches into verified cards and activate one 全流程演示.
+
+    All persons are synthetic, all keys are published test keys, all cards are virtual.
+    """
+    _prepare_folder(out)
+    started = time.perf_counter()
+    declared = merge_keys(load(info.name).keys for info in available() if info.kind == "national")
+    vault = create_test_vault(out / "vault.json", Secret(PASSPHRASE.encode()), declared)
+    habits = HabitBook()
+    with Ledger.open(out / "ledger.db", vault.sealer(), vault) as ledger:
+        plant = _Plant(out, vault, ledger, habits, None if everything else cards)
+        made = [plant.issue(load(name), sample) for name, sample in _BATCHES.items()]
+        image = plant.activate_first(made[0])
+    seconds = round(time.perf_counter() - started, 2)
+    summary = {
+        "seconds": seconds,
+        "batches": [batch.to_json() for batch in made],
+        "activated": str(image),
+    }
+    text = json.dumps(summary, ensure_ascii=False, indent=2)
+    (out / "summary.json").write_text(text + "\n", encoding="utf-8")
+    if as_json:
+        print_json(summary)
+    else:
+        _report(made, seconds, image, out)
+    if any(batch.good != batch.rows - batch.refused for batch in made):
+        click.get_current_context().exit(FAILED)
+
+
+class _Plant:
+    """A card maker's workshop in one folder."""
+
+    def __init__(
+        self,
+        out: Path,
+        vault: SoftwareVault,
+        ledger: Ledger,
+        habits: HabitBook,
+        cards: int | None,
+    ) -> None:
+        self._out = out
+        self._vault = vault
+        self._ledger = ledger
+        self._habits = habits
+        self._cards = cards
+
+    def issue(self, profile: CardProfile, sample: str) -> _Made:
+        """One batch, from its file to its return file; the first card of all is traced."""
+        started = time.perf_counter()
+        report = check_file(
+            self._input(sample),
+            profile,
+            load_import_formats(),
+            photos=samples_dir() / "photos",
+        )
+        imported = import_file(self._ledger, report)
+        assert imported.batch is not None, "the sample batches hold good rows"
+        batch = imported.batch
+        tally = Tally()
+        wanted = batch.rows - batch.refused
+        good = self._run(batch.name, profile, tally, wanted)
+        returned = write_return_file(self._ledger, batch.name, profile, self._out)
+        seconds = time.perf_counter() - started
+        return _Made(
+            batch.name, profile, batch.rows, batch.refused, good, seconds, tally, returned.path
+        )
+
+    def _run(self, batch: str, profile: CardProfile, tally: Tally, wanted: int) -> int:
+        deck = VirtualDeck(
+            self._out / "hopper",
+            self._out / "cards",
+            self._out / "rejected",
+            partial(new_blank, profile),
+        )
+        with _progress() as progress:
+            task = progress.add_task(batch, total=wanted)
+            station = Station(
+                deck,
+                self._ledger,
+                profile,
+                self._vault,
+                habits=self._habits,
+                tally=tally,
+                on_card=lambda card: progress.advance(task),
+            )
+            return run_batch(station, self._ledger, batch, profile, self._vault).good
+
+    def activate_first(self, made: _Made) -> Path:
+        """Activate the first card of a batch, with a trace; the image of the card."""
+        first = self._ledger.cards_of(made.name, (CardState.VERIFIED,))[0]
+        assert first.chip_serial is not None, "a verified card has a chip"
+        image = self._out / "cards" / f"{first.chip_serial.hex().upper()}.img"
+        region = made.profile.region
+        assert region is not None, "the demo issues for regions"
+        trace = self._out / "activation.trace"
+        with trace.open("w", encoding="utf-8") as out:
+            session = open_session(open_virtual(image), trace=out)
+            activate(
+                session,
+                made.profile,
+                Secret(pin_block(region.pin.initial)),
+                Secret(pin_block(NEW_PIN)),
+                self._ledger,
+            )
+            session.close()
+        return image
+
+    def _input(self, sample: str) -> Path:
+        """The sample batch, cut to the wanted number of rows, as a supplier would send it."""
+        source = samples_dir() / "batches" / sample
+        target = self._out / "batches" / sample
+        target.parent.mkdir(exist_ok=True)
+        lines = source.read_bytes().splitlines(keepends=True)
+        target.write_bytes(b"".join(lines[: None if self._cards is None else self._cards + 1]))
+        return target
+
+
+def _prepare_folder(out: Path) -> None:
+    """An empty folder; the result of an earlier demo is replaced, anything else is not."""
+    if (out / _MARKER).exists():
+        shutil.rmtree(out)
+    elif out.exists() and any(out.iterdir()):
+        raise InputError(
+            Text("目录不为空，也不是演示留下的", "the folder is not empty, nor left by a demo"),
+            where=str(out),
+            hint=Text("用 --out 另选目录", "choose another one with --out"),
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    (out / _MARKER).touch()
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=stderr_console(),
+        disable=not stderr_console().is_terminal,
+    )
+
+
+def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
+    console = stdout_console()
+    table = Table(box=None)
+    for zh, en in (
+        ("批次", "batch"),
+        ("规范", "profile"),
+        ("行", "rows"),
+        ("拒绝", "refused"),
+        ("合格", "verified"),
+        ("每卡指令", "exchanges/card"),
+        ("秒", "seconds"),
+    ):
+        table.add_column(tr(zh, en), justify="left" if en in ("batch", "profile") else "right")
+    for batch in made:
+        row = batch.to_json()
+        table.add_row(
+            batch.name,
+            batch.profile.name,
+            *(str(row[key]) for key in ("rows", "refused", "verified", "exchanges_per_card")),
+            str(row["seconds"]),
+        )
+    console.print(table)
+    for batch in made:
+        console.print(f"{tr('回盘文件', 'return file')}  {batch.return_file}")
+    console.print()
+    console.print(tr("读回一张卡：", "One card read back:"), style="bold")
+    _show_card(made[0].profile, image)
+    console.print()
+    console.print(
+        tr(
+            f"已启用 {image}，新密码 {NEW_PIN}；共 {seconds} 秒。",
+            f"Activated {image}, new PIN {NEW_PIN}; {seconds} s in all.",
+        )
+    )
+    say(
+        Text(
+            f"接着试：export SSCARD_HOME={out} SSCARD_PASSPHRASE={PASSPHRASE}\n"
+            f"  sscard read --all --keys --reader virtual:{image}",
+            f"Go on with: export SSCARD_HOME={out} SSCARD_PASSPHRASE={PASSPHRASE}\n"
+            f"  sscard read --all --keys --reader virtual:{image}",
+        )
+    )
+
+
+def _show_card(profile: CardProfile, image: Path) -> None:
+    session = open_session(open_virtual(image))
+    places = [
+        place
+        for place in profile.structure.locate_all()
+        if place.directory_name == "SSSE" and place.file_name in ("EF05", "EF06")
+    ]
+    show(profile, places, SocialSecurityCard(session, profile).read(places))
+    session.close()

@@ -1,0 +1,43 @@
+"""Where the ledger of a command lies, and how it is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.resources import home_dir
+from sscard_ic.keys import SoftwareVault
+from sscard_ic.ledger import Ledger
+
+ledger_option = click.option(
+    "--ledger",
+    "ledger_file",
+    type=click.Path(path_type=Path),
+    help="Ledger 台账 (default: ledger.db under SSCARD_HOME).",
+)
+
+
+def ledger_path(chosen: Path | None) -> Path:
+    """The ledger given by option, or the one under ``SSCARD_HOME``."""
+    return chosen or home_dir() / "ledger.db"
+
+
+def new_ledger(chosen: Path | None, vault: SoftwareVault) -> Ledger:
+    """The ledger with the vault that seals it; made when it does not exist."""
+    return Ledger.open(ledger_path(chosen), vault.sealer(), vault)
+
+
+def open_ledger(chosen: Path | None, vault: SoftwareVault | None = None) -> Ledger:
+    """The existing ledger; without ``vault`` personal data stays sealed."""
+    path = ledger_path(chosen)
+    if not path.exists():
+        raise InputError(
+            Text("台账不存在", "there is no ledger"),
+            where=str(path),
+            hint=Text("请先运行 sscard batch import", "run sscard batch import first"),
+        )
+    if vault is None:
+        return Ledger.open(path)
+    return Ledger.open(path, vault.sealer(), vault)

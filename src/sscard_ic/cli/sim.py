@@ -1,0 +1,65 @@
+"""``sscard sim``: virtual cards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from sscard_ic.base.errors import Text
+from sscard_ic.cli.common import print_json, say, stdout_console, tr
+from sscard_ic.profile import load
+from sscard_ic.reader.virtual import new_blank
+from sscard_ic.simulator import describe_image
+
+_STEP = 100
+
+
+@click.group()
+def sim() -> None:
+    """Virtual cards 虚拟卡. Their images hold keys and PINs in the clear: for tests only."""
+
+
+@sim.command()
+@click.option("--profile", "profile_name", required=True, help="Profile 卡规范, e.g. dalian.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("cards"),
+    show_default=True,
+    help="Folder for the images 映像目录.",
+)
+@click.option("--count", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+def new(profile_name: str, out: Path, count: int, as_json: bool) -> None:
+    """Make blank cards 建立空白卡, each with a chip serial of its own."""
+    profile = load(profile_name)
+    paths = [new_blank(profile, out) for _ in range(count)]
+    if as_json:
+        print_json({"profile": profile.name, "images": [str(path) for path in paths]})
+        return
+    for path in paths[:_STEP]:
+        click.echo(str(path))
+    if count > _STEP:
+        say(Text(f"共 {count} 张，在 {out}", f"{count} cards in {out}"))
+
+
+@sim.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+def show(image: Path, as_json: bool) -> None:
+    """Show what an image holds 查看映像: structure and states, no keys and no data."""
+    description = describe_image(image)
+    if as_json:
+        print_json(description)
+        return
+    console = stdout_console()
+    for name in ("path", "state", "atr", "serial", "dialect"):
+        console.print(f"{name:8} {description[name]}")
+    table = Table(box=None)
+    for title in (tr("文件", "file"), tr("类型", "kind"), tr("状态", "state")):
+        table.add_column(title)
+    for node in description["files"]:
+        table.add_row(node["path"], node["kind"], node["state"])
+    console.print(table)

@@ -1,0 +1,1 @@
+"""Values to bytes and back: digits, text, dates, records, TLV, check digits."""

@@ -1,0 +1,36 @@
+"""Padding and message authentication codes of secure messaging (ref 02 §4, 11 §3.4)."""
+
+from __future__ import annotations
+
+from sscard_ic.crypto import des
+
+MAC_LENGTH = 4
+
+
+def pad80(data: bytes, block: int = des.BLOCK) -> bytes:
+    """``data``, 80, then 00 up to a multiple of ``block``; aligned data get a full block."""
+    padded = data + b"\x80"
+    return padded + bytes(-len(padded) % block)
+
+
+def pad80_if_needed(data: bytes, block: int = des.BLOCK) -> bytes:
+    """As :func:`pad80`, but aligned data stay as they are (enciphered key records)."""
+    return data if len(data) % block == 0 else pad80(data, block)
+
+
+def retail_mac(key: bytes, data: bytes, iv: bytes = bytes(8)) -> bytes:
+    """ISO 9797-1 algorithm 3 over ``pad80(data)`` with a 16-byte key: 4 bytes."""
+    if len(key) != 2 * des.BLOCK:
+        raise ValueError("a retail MAC needs a key of 16 bytes")
+    padded = pad80(data)
+    chained = iv
+    if len(padded) > des.BLOCK:
+        chained = des.encrypt_cbc(key[:8], padded[: -des.BLOCK], iv)[-des.BLOCK :]
+    return des.encrypt_cbc(key, padded[-des.BLOCK :], chained)[:MAC_LENGTH]
+
+
+def des_mac(key: bytes, data: bytes, iv: bytes = bytes(8)) -> bytes:
+    """Single-DES CBC-MAC over ``pad80(data)`` with an 8-byte key: 4 bytes."""
+    if len(key) != des.BLOCK:
+        raise ValueError("a DES MAC needs a key of 8 bytes")
+    return des.encrypt_cbc(key, pad80(data), iv)[-des.BLOCK :][:MAC_LENGTH]

@@ -1,0 +1,139 @@
+"""One card from blank to verified: four steps, each journalled before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sscard_ic.base.errors import CardError, Text
+from sscard_ic.card import Blank, CardIdentity, HabitBook, SocialSecurityCard
+from sscard_ic.card.blank import BlankKeys
+from sscard_ic.issuance.prepare import PreparedCard
+from sscard_ic.issuance.verification import verify
+from sscard_ic.ledger import Card, CardState, Ledger, Phase, Step
+from sscard_ic.profile import CardProfile
+from sscard_ic.reader import Connection
+
+_REACHED = {
+    Step.INITIALISE: CardState.INITIALISED,
+    Step.PERSONALIZE: CardState.PERSONALIZED,
+    Step.FINISH: CardState.FINISHED,
+    Step.VERIFY: CardState.VERIFIED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the steps of one card share."""
+
+    session: Connection
+    card_id: int
+    plan: PreparedCard
+    identity: CardIdentity
+    blank: Blank
+    open: bool
+    """Whether the card still takes personalization commands."""
+
+
+class CardJob:
+    """Takes a started card on from where the ledger says it stands.
+
+    Every step may be repeated: a crash between a step and its journal entry only costs the
+    exchanges of that step.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        profile: CardProfile,
+        keys: BlankKeys,
+        station: str,
+        habits: HabitBook,
+    ) -> None:
+        self._ledger = ledger
+        self._profile = profile
+        self._keys = keys
+        self._station = station
+        self._habits = habits
+
+    def run(self, session: Connection, card: Card) -> None:
+        """All steps still to do; raises :class:`CardError` when the card is bad."""
+        blob = self._ledger.plan(card.id)
+        assert blob is not None and card.chip_serial is not None, "a started card has both"
+        plan = PreparedCard.from_json(blob)
+        identity = CardIdentity(plan.division_code, plan.historical)
+        blank = Blank(session, self._profile, self._keys, card.chip_serial)
+        still_open = card.state.rank < CardState.FINISHED.rank and blank.unlock()
+        work = _Work(session, card.id, plan, identity, blank, still_open)
+        methods: dict[Step, Callable[[_Work], str]] = {
+            Step.INITIALISE: self._initialise,
+            Step.PERSONALIZE: self._personalize,
+            Step.FINISH: self._finish,
+            Step.VERIFY: self._verify,
+        }
+        for step, method in methods.items():
+            if card.state.rank >= _REACHED[step].rank:
+                continue
+            self._begin(card, step)
+            note = method(work)
+            self._ledger.complete(
+                card.id,
+                step,
+                _REACHED[step],
+                station=self._station,
+                chip_serial=card.chip_serial,
+                note=note,
+            )
+
+    def _begin(self, card: Card, step: Step) -> None:
+        """Journal the beginning; that of a fresh claim stands there already."""
+        if step is Step.INITIALISE and len(self._ledger.journal_of(card.id)) == 1:
+            return
+        self._ledger.journal(
+            card.id, step, Phase.BEGIN, station=self._station, chip_serial=card.chip_serial
+        )
+
+    def _initialise(self, work: _Work) -> str:
+        _require_open(work)
+        work.blank.initialise(work.identity, work.plan.pin)
+        return ""
+
+    def _personalize(self, work: _Work) -> str:
+        _require_open(work)
+        self._card(work).update(work.plan.items)
+        return ""
+
+    def _finish(self, work: _Work) -> str:
+        # A card that ended itself before the journal could say so is finished already.
+        if work.open:
+            work.blank.finish(work.identity)
+        return ""
+
+    def _verify(self, work: _Work) -> str:
+        work.session.reset(cold=True)
+        card = self._card(work)
+        result, unproven = verify(card, work.session, self._profile, work.plan)
+        work.session.reset(cold=True)
+        work.blank.check_ended()
+        self._ledger.store_result(work.card_id, result.to_json())
+        return f"no proof: {', '.join(unproven)}" if unproven else ""
+
+    def _card(self, work: _Work) -> SocialSecurityCard:
+        return SocialSecurityCard(
+            work.session,
+            self._profile,
+            self._keys,
+            identity=work.identity,
+            habits=self._habits.of(work.plan.historical),
+        )
+
+
+def _require_open(work: _Work) -> None:
+    if not work.open:
+        raise CardError(
+            Text(
+                "此卡的个人化已经结束，但台账中尚未写入数据",
+                "personalization of this card has ended before its data were written",
+            ),
+            hint=Text("换一张空白卡", "insert a blank card"),
+        )

@@ -1,0 +1,317 @@
+"""Preparing: from an accepted row to everything its card will hold."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sscard_ic.apdu.ssc import pin_block
+from sscard_ic.base.errors import SscardError, Text
+from sscard_ic.base.secret import Secret
+from sscard_ic.codec.dates import add_years, age_on, day_before, format_date, parse_date
+from sscard_ic.codec.text import split_name
+from sscard_ic.issuance.checks import region_of
+from sscard_ic.issuance.holder import Holder
+from sscard_ic.issuance.photo import PhotoError, PhotoLimits, card_photo, read_photo
+from sscard_ic.issuance.rules import NATIONAL
+from sscard_ic.keys.capabilities import CardKey, Macer
+from sscard_ic.ledger import Batch, Card, CardState, Ledger, Plan
+from sscard_ic.profile.card_profile import CardProfile
+from sscard_ic.profile.region import Region
+from sscard_ic.profile.values import encode
+
+APPLICATION_IDENTIFIER = "D156000005"
+"""社会保障卡应用标识符: digits 7-16 of the card identification code (ref 01 §9.1)."""
+
+CHUNK = 200
+"""Cards prepared in one transaction; as many are done again when a run is cut off."""
+
+_INLINE = 40
+"""A batch with fewer photos is done before a process pool has started."""
+_KEPT_PHOTOS = 2000
+_SMALL = 255
+"""Values up to this length are kept in a result; only the photo and fingerprints are longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCard:
+    """All that a station needs to make one card, without any key."""
+
+    division_code: str
+    historical: bytes
+    """13 historical bytes of the allotted ATR."""
+    items: Mapping[str, bytes]
+    """Item path → encoded value, for every item that is not left unset."""
+    pin: Secret
+    """Initial PIN as BCD block."""
+
+    def to_json(self) -> bytes:
+        """The plan as the ledger seals it; holds the PIN in the clear."""
+        return _dump(
+            {
+                "division_code": self.division_code,
+                "historical": self.historical.hex(),
+                "items": {path: _base64(value) for path, value in self.items.items()},
+                "pin": self.pin.reveal().hex(),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes) -> PreparedCard:
+        """The plan of :meth:`to_json`."""
+        value = json.loads(data)
+        return cls(
+            division_code=value["division_code"],
+            historical=bytes.fromhex(value["historical"]),
+            items={path: base64.b64decode(text) for path, text in value["items"].items()},
+            pin=Secret(bytes.fromhex(value["pin"])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CardResult:
+    """What was read back from a finished card."""
+
+    atr: bytes
+    values: Mapping[str, bytes]
+    """Item path → value; without photo and fingerprints."""
+
+    @classmethod
+    def of(cls, atr: bytes, values: Mapping[str, bytes]) -> CardResult:
+        """The result of a verification that read ``values``."""
+        return cls(atr, {path: raw for path, raw in values.items() if len(raw) <= _SMALL})
+
+    def to_json(self) -> bytes:
+        """The result as the ledger seals it."""
+        return _dump(
+            {
+                "atr": self.atr.hex(),
+                "values": {path: _base64(value) for path, value in self.values.items()},
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes) -> CardResult:
+        """The result of :meth:`to_json`."""
+        value = json.loads(data)
+        values = {path: base64.b64decode(text) for path, text in value["values"].items()}
+        return cls(bytes.fromhex(value["atr"]), values)
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareReport:
+    """What :func:`prepare_batch` did; rows that failed stay accepted and can be done again."""
+
+    prepared: int
+    failures: tuple[tuple[int, SscardError], ...]
+
+
+def prepare_batch(
+    ledger: Ledger,
+    batch: str,
+    profile: CardProfile,
+    keys: Macer,
+    *,
+    executor: Executor | None = None,
+    on_progress: Callable[[int], None] = lambda count: None,
+) -> PrepareReport:
+    """Plans for every accepted card of ``batch`` that has none yet.
+
+    Photos are compressed on ``executor``, by default a process pool unless there are few. Plans
+    are stored in portions, so a run that is cut off goes on where it was.
+    """
+    region = region_of(profile)
+    head = ledger.batch(batch)
+    identity = region.identity
+    serials = ledger.allot_serials(
+        batch, region.issuer.division_code, identity.serial_first, identity.serial_last
+    )
+    waiting = ledger.cards_of(batch, (CardState.ACCEPTED,))
+    planner = Planner(profile, region, head, keys)
+    prepared = 0
+    failures: list[tuple[int, SscardError]] = []
+    with _workers(executor, len(waiting)) as workers:
+        press = _PhotoPress(planner.photo_bytes, region, workers)
+        for portion in _portions(waiting):
+            holders = {card.id: Holder.from_json(ledger.holder(card.id)) for card in portion}
+            photos = press.compress({card_id: h.photo for card_id, h in holders.items()})
+            plans: dict[int, Plan] = {}
+            for card in portion:
+                photo = photos.get(card.id, b"")
+                if isinstance(photo, SscardError):
+                    failures.append((card.row, photo))
+                    continue
+                plan = planner.plan(holders[card.id].fields, serials[card.id], photo)
+                plans[card.id] = Plan(plan.historical, plan.to_json())
+            ledger.store_plans(plans)
+            prepared += len(plans)
+            on_progress(len(portion))
+    return PrepareReport(prepared, tuple(failures))
+
+
+class Planner:
+    """Turns the fields of a row into the values of its card."""
+
+    def __init__(self, profile: CardProfile, region: Region, batch: Batch, keys: Macer) -> None:
+        self._profile = profile
+        self._region = region
+        self._date = batch.batch_date
+        self._keys = keys
+        self._placed = [
+            (place.path, place.item, place.item.source)
+            for place in profile.structure.locate_all()
+            if place.item.source
+        ]
+        self._pin = Secret(pin_block(region.pin.initial))
+
+    @property
+    def photo_bytes(self) -> int:
+        """Room for the photo; 0 when the card has none."""
+        return self._length("@photo")
+
+    def plan(self, fields: Mapping[str, str], serial: int, photo: bytes) -> PreparedCard:
+        """The card of one row; raises :class:`InputError` for a value its item cannot hold."""
+        division = self._region.issuer.division_code
+        tail = bytes.fromhex(division[:4]) + serial.to_bytes(4, "big")
+        historical = self._region.identity.historical_prefix + tail
+        texts = self._computed(fields, historical)
+        raws = {"@photo": photo, **self._names(fields)}
+        items: dict[str, bytes] = {}
+        for path, item, source in self._placed:
+            if source in raws:
+                if raws[source].strip(b"\x00"):
+                    items[path] = raws[source].ljust(item.length, b"\x00")
+            elif text := texts.get(source, fields.get(source, "")):
+                items[path] = encode(item, text)
+        return PreparedCard(division, historical, items, self._pin)
+
+    def identification_code(self, historical: bytes) -> str:
+        """卡识别码, 32 hex digits: city, application, serial, authentication code.
+
+        The last four bytes are a MAC under the card's IRK with IV 0, or FF (ref 01 §9.1, 11 §5.5).
+        """
+        division = self._region.issuer.division_code
+        head = bytes.fromhex(division + APPLICATION_IDENTIFIER) + historical[9:13]
+        if self._region.identity.authentication_code == "unset":
+            return (head + b"\xff" * 4).hex().upper()
+        code = self._keys.mac(CardKey("IRK", 1, division, historical[5:13]), head, bytes(8))
+        return (head + code).hex().upper()
+
+    def _computed(self, fields: Mapping[str, str], historical: bytes) -> dict[str, str]:
+        validity = self._region.validity
+        expiry = add_years(self._date, validity.years)
+        if validity.ends == "day_before":
+            expiry = day_before(expiry)
+        foreigner = fields.get("AAC058") != NATIONAL
+        shown = foreigner or self._region.card.nationality == "everybody"
+        return {
+            "@identification_code": self.identification_code(historical),
+            "@category": self._category(parse_date(fields["AAC006"])),
+            "@version": self._profile.structure.specification_version,
+            "@institution": self._region.issuer.initialising_institution,
+            "@issue_date": format_date(self._date),
+            "@expiry_date": format_date(expiry),
+            "@nationality": fields.get("AAC161", "") if shown else "",
+        }
+
+    def _category(self, birth: date) -> str:
+        """T11: 3 where a region does not classify (ref 01 §5)."""
+        if self._region.card.category == "constant":
+            return "3"
+        age = age_on(birth, self._date)
+        limits = ((6, "1"), (16, "2"), (70, "3"))
+        return next((code for limit, code in limits if age < limit), "4")
+
+    def _names(self, fields: Mapping[str, str]) -> dict[str, bytes]:
+        first, second = self._length("@name"), self._length("@name_extension")
+        halves = split_name(fields["AAC003"], first, second, self._region.card.name_split)
+        return dict(zip(("@name", "@name_extension"), halves, strict=True))
+
+    def _length(self, source: str) -> int:
+        return next((item.length for _, item, found in self._placed if found == source), 0)
+
+
+class _PhotoPress:
+    """Compresses photos, each distinct one once."""
+
+    def __init__(self, room: int, region: Region, executor: Executor | None) -> None:
+        rules = region.batch
+        self._room = room
+        self._limits = PhotoLimits(rules.photo_longest_side, rules.photo_max_bytes)
+        self._executor = executor
+        self._done: dict[str, bytes | None] = {}
+
+    def compress(self, files: Mapping[int, str]) -> dict[int, bytes | SscardError]:
+        """Card id → photo for the card, or why there is none; ids without a file are left out."""
+        found: dict[int, bytes | SscardError] = {}
+        digests: dict[int, str] = {}
+        new: dict[str, bytes] = {}
+        if len(self._done) > _KEPT_PHOTOS:
+            self._done.clear()
+        for card_id, path in files.items():
+            if not (path and self._room):
+                continue
+            try:
+                content = read_photo(Path(path), self._limits)
+            except PhotoError as error:
+                found[card_id] = error
+                continue
+            digest = digests[card_id] = hashlib.sha256(content).hexdigest()
+            if digest not in self._done:
+                new[digest] = content
+        self._done.update(zip(new, self._run(list(new.values())), strict=True))
+        for card_id, digest in digests.items():
+            found[card_id] = self._done[digest] or _no_photo(self._room)
+        return found
+
+    def _run(self, contents: list[bytes]) -> Iterable[bytes | None]:
+        jobs = [(content, self._room, self._limits.longest_side) for content in contents]
+        if self._executor is None:
+            return map(_compress, jobs)
+        return self._executor.map(_compress, jobs, chunksize=8)
+
+
+def _compress(job: tuple[bytes, int, int]) -> bytes | None:
+    """In a worker: the photo for the card, or None when it cannot be made."""
+    content, room, longest_side = job
+    try:
+        return card_photo(content, room, longest_side)
+    except PhotoError:
+        return None
+
+
+def _no_photo(room: int) -> SscardError:
+    return SscardError(
+        Text(f"照片无法压缩到 {room} 字节", f"the photo cannot be brought to {room} bytes")
+    )
+
+
+@contextmanager
+def _workers(given: Executor | None, cards: int) -> Iterator[Executor | None]:
+    if given is not None or cards <= _INLINE:
+        yield given
+        return
+    # Spawned, not forked: the parent may have threads and open database connections.
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+def _portions(cards: Sequence[Card]) -> Iterator[Sequence[Card]]:
+    return (cards[at : at + CHUNK] for at in range(0, len(cards), CHUNK))
+
+
+def _dump(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")

@@ -1,0 +1,209 @@
+"""What may be asked of a key, and the words it is asked in. No type here holds key bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.secret import Secret
+from sscard_ic.crypto.keys import FACTOR_LENGTH
+from sscard_ic.keys.errors import MissingCapabilityError
+
+Environment = Literal["test", "production"]
+Level = Literal["N1", "N2", "P1", "maker"]
+"""As in a profile: ministry (first or second level in the PSAM), province, card maker."""
+Owner = Literal["ministry", "province", "maker"]
+Use = Literal["external", "internal", "mac", "master", "transport"]
+Mode = Literal["plain", "plain_mac", "enciphered", "enciphered_mac"]
+
+
+_CLASS_BYTES: dict[Mode, int] = {
+    "plain": 0x00,
+    "plain_mac": 0x04,
+    "enciphered": 0x80,
+    "enciphered_mac": 0x84,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CardKey:
+    """Names one key of one card.
+
+    ``division_code`` is the 6-digit code of the issuing city, ``factor`` the card's 8 bytes
+    (ATR historical bytes 6-13, ref 02 §2.2). Raises :class:`InputError` for any other form.
+    """
+
+    name: str
+    version: int
+    division_code: str
+    factor: bytes
+
+    def __post_init__(self) -> None:
+        code = self.division_code
+        if len(code) != 6 or not (code.isascii() and code.isdigit()):
+            raise InputError(
+                Text(
+                    f"行政区划代码应为 6 位数字，而不是 {code!r}",
+                    f"a division code has 6 digits, unlike {code!r}",
+                ),
+                where=self.name,
+            )
+        if len(self.factor) != FACTOR_LENGTH:
+            raise InputError(
+                Text(
+                    f"卡片分散因子应为 {FACTOR_LENGTH} 字节，而不是 {len(self.factor)} 字节",
+                    f"a card factor has {FACTOR_LENGTH} bytes, not {len(self.factor)}",
+                ),
+                where=self.name,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """How a key-loading command is protected on its way into the card (ref 11 §5.1, §5.3).
+
+    ``under`` is the 16-byte card key that enciphers and authenticates, ``iv`` the 8-byte start
+    value of the MAC, ``cla`` the class byte that announces the mode where a dialect deviates
+    from the usual 00, 04, 80, 84.
+    """
+
+    mode: Mode
+    cla: int | None = None
+    under: CardKey | None = None
+    iv: bytes = bytes(8)
+
+    def __post_init__(self) -> None:
+        if (self.mode == "plain") != (self.under is None):
+            raise ValueError("every mode but plain, and only those, needs a key")
+
+    @property
+    def class_byte(self) -> int:
+        """CLA of the finished command."""
+        return _CLASS_BYTES[self.mode] if self.cla is None else self.cla
+
+    @property
+    def enciphered(self) -> bool:
+        """Whether the record is enciphered."""
+        return self.mode in ("enciphered", "enciphered_mac")
+
+    @property
+    def with_mac(self) -> bool:
+        """Whether a MAC ends the data."""
+        return self.mode in ("plain_mac", "enciphered_mac")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """What may be known about a root key."""
+
+    name: str
+    version: int
+    owner: Owner
+    level: Level
+    length: int
+    """Bytes: 8 or 16."""
+    algorithm: Literal["des", "3des"]
+    use: Use
+    check_value: str
+    """Six hex digits."""
+    environment: Environment
+
+
+@runtime_checkable
+class Authenticator(Protocol):
+    """Proves knowledge of a key to a card, or checks the card's proof."""
+
+    def cryptogram(self, key: CardKey, challenge: bytes, text: bytes) -> bytes:
+        """8 bytes over ``text`` (8) under the process key of ``challenge`` (8), ref 02 §3.2-3.5.
+
+        External authentication: the card's challenge and the terminal's text. Internal
+        authentication: both halves of the command's data; the card's answer must equal it.
+        """
+        ...
+
+    def transport_code(self, serial: bytes) -> Secret:
+        """8 bytes that open a blank whose chip serial (T8-TD) has these 6 bytes, ref 11 §5.1."""
+        ...
+
+
+@runtime_checkable
+class Macer(Protocol):
+    """Computes the MAC of secure messaging."""
+
+    def mac(self, key: CardKey, data: bytes, iv: bytes = bytes(8)) -> bytes:
+        """4 bytes: retail MAC with a 16-byte key, DES MAC with an 8-byte key (ref 02 §4.1)."""
+        ...
+
+
+@runtime_checkable
+class KeyLoader(Protocol):
+    """Builds finished key-loading commands; whoever sends them never sees the key.
+
+    ``head`` is CLA INS P1 P2, whose CLA gives way to that of the protection; ``header`` the 8
+    bytes before the value in the key record (ref 11 §5.3).
+    """
+
+    def load_key(self, head: bytes, header: bytes, key: CardKey, protection: Protection) -> Secret:
+        """The command that loads the card key ``key``."""
+        ...
+
+    def load_pin(self, head: bytes, header: bytes, pin: Secret, protection: Protection) -> Secret:
+        """The command that loads a PIN, given as its BCD block of at most 16 bytes."""
+        ...
+
+
+@runtime_checkable
+class Inventory(Protocol):
+    """Tells which keys there are, without their bits."""
+
+    def keys(self) -> Sequence[KeyInfo]:
+        """Every root key, ordered by name and version."""
+        ...
+
+    def check_value(self, key: CardKey) -> bytes:
+        """3 bytes: the check value of a derived card key."""
+        ...
+
+
+def authenticator(service: object) -> Authenticator:
+    """``service`` as authenticator; raises :class:`MissingCapabilityError` when it is none."""
+    if isinstance(service, Authenticator):
+        return service
+    raise _missing(service, Text("认证（计算鉴别密文）", "authenticate (compute cryptograms)"))
+
+
+def macer(service: object) -> Macer:
+    """``service`` as macer; raises :class:`MissingCapabilityError` when it is none."""
+    if isinstance(service, Macer):
+        return service
+    raise _missing(service, Text("计算安全报文 MAC", "compute MACs of secure messaging"))
+
+
+def key_loader(service: object) -> KeyLoader:
+    """``service`` as key loader; raises :class:`MissingCapabilityError` when it is none."""
+    if isinstance(service, KeyLoader):
+        return service
+    raise _missing(service, Text("生成装载密钥的命令", "build key-loading commands"))
+
+
+def inventory(service: object) -> Inventory:
+    """``service`` as inventory; raises :class:`MissingCapabilityError` when it is none."""
+    if isinstance(service, Inventory):
+        return service
+    raise _missing(service, Text("列出密钥及校验值", "list keys and their check values"))
+
+
+def _missing(service: object, ability: Text) -> MissingCapabilityError:
+    kind = type(service).__name__
+    return MissingCapabilityError(
+        Text(
+            f"此密钥服务（{kind}）不能{ability.zh}",
+            f"this key service ({kind}) cannot {ability.en}",
+        ),
+        hint=Text(
+            "请改用具备该能力的密钥服务，例如软件密钥库",
+            "use a key service that can, such as the software vault",
+        ),
+    )

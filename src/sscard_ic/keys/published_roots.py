@@ -1,0 +1,54 @@
+"""The test vault: published roots for every key that a card may carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from sscard_ic.base.clock import Clock, SystemClock
+from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.secret import Secret
+from sscard_ic.crypto.published import published_test_key
+from sscard_ic.keys.hierarchy import TRANSPORT, RootKey
+from sscard_ic.keys.vault import SoftwareVault
+from sscard_ic.profile.structure import Key
+
+
+def create_test_vault(
+    path: Path, passphrase: Secret, keys: Mapping[str, Key], *, clock: Clock | None = None
+) -> SoftwareVault:
+    """A vault with the published test root of every key in ``keys`` and of the blanks."""
+    created = (clock or SystemClock()).now()
+    roots = _published_roots(keys, created)
+    return SoftwareVault.create(path, passphrase, environment="test", keys=roots)
+
+
+def _published_roots(keys: Mapping[str, Key], created: datetime) -> Iterator[RootKey]:
+    for name, key in keys.items():
+        for version in range(1, key.groups + 1):
+            value = Secret(published_test_key(name, version, key.length))
+            yield RootKey(name, version, key.level, key.use, created, value)
+    value = Secret(published_test_key(TRANSPORT, 1))
+    yield RootKey(TRANSPORT, 1, "maker", "transport", created, value)
+
+
+def merge_keys(profiles: Iterable[Mapping[str, Key]]) -> dict[str, Key]:
+    """The keys of several profiles by name, each with the greatest number of versions.
+
+    Raises :class:`InputError` when two profiles disagree about length, use or owner: one root
+    cannot serve both.
+    """
+    merged: dict[str, Key] = {}
+    for keys in profiles:
+        for name, key in keys.items():
+            known = merged.get(name, key)
+            if (known.length, known.use, known.level) != (key.length, key.use, key.level):
+                raise InputError(
+                    Text(
+                        f"密钥 {name} 在各配置中的长度、用途或级别不一致",
+                        f"profiles disagree about length, use or level of the key {name}",
+                    )
+                )
+            merged[name] = known if known.groups >= key.groups else key
+    return merged

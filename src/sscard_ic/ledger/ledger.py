@@ -1,0 +1,457 @@
+"""The ledger: batches and cards, their journal and their serial numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sscard_ic.base.clock import Clock, SystemClock
+from sscard_ic.base.sealing import Digester, Sealer
+from sscard_ic.ledger import errors, records
+from sscard_ic.ledger.database import Database, open_database
+from sscard_ic.ledger.model import (
+    Batch,
+    Card,
+    CardState,
+    JournalEntry,
+    NewBatch,
+    NewCard,
+    Order,
+    Phase,
+    Plan,
+    Reason,
+    SerialState,
+    Step,
+)
+from sscard_ic.ledger.serials import allot, settle
+from sscard_ic.ledger.tables import batches, cards, journal, serials
+
+_CHUNK = 500
+"""Values in one IN list; below the limits of every SQLite."""
+
+
+class Ledger:
+    """Every ordered card, from the row of a batch file to its activation.
+
+    Personal data and plans go in and out in the clear and lie in the file sealed; card numbers
+    are compared by keyed digest. Methods are single transactions and may be called from any
+    thread. Without ``sealer`` and ``digester`` only the parts in the clear can be used.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer | None = None,
+        digester: Digester | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._database = database
+        self._sealer_or_none = sealer
+        self._digester_or_none = digester
+        self._clock = clock or SystemClock()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        sealer: Sealer | None = None,
+        digester: Digester | None = None,
+        clock: Clock | None = None,
+    ) -> Ledger:
+        """The ledger file at ``path``, created or migrated when needed."""
+        return cls(open_database(path), sealer, digester, clock)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- batches ---------------------------------------------------------------------------
+
+    def batches(self) -> tuple[Batch, ...]:
+        """All batches, in the order of import."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(batches).order_by(batches.c.id)).mappings()
+            return tuple(records.batch(row) for row in rows)
+
+    def batch(self, name: str) -> Batch:
+        """The batch ``name``; raises :class:`InputError` naming the known ones."""
+        with self._database.read() as connection:
+            return self._batch(connection, name)
+
+    def batch_of_source(self, sha256: str) -> Batch | None:
+        """The batch that was imported from a file with this content."""
+        query = sa.select(batches).where(batches.c.source_sha256 == sha256)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return records.batch(row) if row else None
+
+    def ordered(self, card_numbers: Iterable[str]) -> dict[str, Order]:
+        """Those of ``card_numbers`` that are ordered already (not failed), and where."""
+        digests = {self._digest(number): number for number in card_numbers if number}
+        found: dict[str, Order] = {}
+        with self._database.read() as connection:
+            for chunk in _chunks(list(digests)):
+                query = (
+                    sa.select(cards.c.card_number_digest, batches.c.name, cards.c.row)
+                    .join(batches, cards.c.batch_id == batches.c.id)
+                    .where(cards.c.card_number_digest.in_(chunk))
+                    .where(cards.c.state != CardState.FAILED)
+                )
+                for digest, name, row in connection.execute(query):
+                    found[digests[digest]] = Order(name, row)
+        return found
+
+    def import_batch(self, new: NewBatch, rows: Sequence[NewCard]) -> Batch:
+        """Store a batch with all its rows, or nothing.
+
+        Raises :class:`InputError` when the name is taken, or when a card number has been
+        ordered by another program since it was checked.
+        """
+        values = [self._new_row(new.name, row) for row in rows]
+        with self._database.write() as connection:
+            taken = sa.select(batches.c.id).where(batches.c.name == new.name)
+            if connection.execute(taken).first():
+                raise errors.name_taken(new.name)
+            head = {
+                "name": new.name,
+                "profile": new.profile,
+                "source_name": new.source_name,
+                "source_sha256": new.source_sha256,
+                "batch_date": new.batch_date,
+                "imported_at": self._now(),
+                "rows": len(rows),
+                "refused": sum(bool(row.reasons) for row in rows),
+            }
+            inserted = connection.execute(sa.insert(batches).values(head)).inserted_primary_key
+            assert inserted is not None
+            for value in values:
+                value["batch_id"] = inserted[0]
+            try:
+                connection.execute(sa.insert(cards), values)
+            except sa.exc.IntegrityError as error:
+                raise errors.ordered_meanwhile(new.name) from error
+            return self._batch(connection, new.name)
+
+    def counts(self, batch: str) -> dict[CardState, int]:
+        """Cards of ``batch`` in each state; states without cards are left out."""
+        query = (
+            sa.select(cards.c.state, sa.func.count())
+            .join(batches, cards.c.batch_id == batches.c.id)
+            .where(batches.c.name == batch)
+            .group_by(cards.c.state)
+        )
+        with self._database.read() as connection:
+            found = {CardState(state): count for state, count in connection.execute(query)}
+        return {state: found[state] for state in CardState if state in found}
+
+    # -- cards -----------------------------------------------------------------------------
+
+    def cards_of(self, batch: str, states: Collection[CardState] = ()) -> tuple[Card, ...]:
+        """The cards of ``batch`` in the order of its rows; only those in ``states``, if any."""
+        query = records.card_query().where(batches.c.name == batch).order_by(cards.c.row)
+        if states:
+            query = query.where(cards.c.state.in_(sorted(states)))
+        with self._database.read() as connection:
+            return tuple(records.card(row) for row in connection.execute(query).mappings())
+
+    def card(self, card_id: int) -> Card:
+        """The card as it is now."""
+        with self._database.read() as connection:
+            return self._card(connection, card_id)
+
+    def card_by_chip(self, chip_serial: bytes) -> Card | None:
+        """The card on the chip with this 6-byte serial, be it the factory's or the allotted."""
+        query = records.card_query().where(
+            sa.or_(cards.c.chip_serial == chip_serial, cards.c.allotted_chip == chip_serial)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return records.card(row) if row else None
+
+    def holder(self, card_id: int) -> bytes:
+        """The holder's record as it was imported."""
+        value = self._unsealed(card_id, "holder")
+        assert value is not None
+        return value
+
+    def plan(self, card_id: int) -> bytes | None:
+        """The plan of a prepared card."""
+        return self._unsealed(card_id, "plan")
+
+    def result(self, card_id: int) -> bytes | None:
+        """What was read back from the finished card."""
+        return self._unsealed(card_id, "result")
+
+    def store_plans(self, plans: Mapping[int, Plan]) -> None:
+        """Give accepted cards their plans; they become prepared."""
+        with self._database.write() as connection:
+            for card_id, plan in plans.items():
+                card = self._card(connection, card_id)
+                values = {
+                    "state": CardState.PREPARED,
+                    "historical": plan.historical,
+                    "allotted_chip": plan.historical[7:13],
+                    "plan": self._sealer.seal(plan.blob, _context(card.batch, card.row, "plan")),
+                }
+                query = sa.update(cards).where(cards.c.id == card_id).values(values)
+                prepared = connection.execute(query.where(cards.c.state == CardState.ACCEPTED))
+                if prepared.rowcount != 1:
+                    raise errors.wrong_state(card, CardState.PREPARED)
+
+    def store_result(self, card_id: int, result: bytes) -> None:
+        """Keep what was read back from the card, for the return file."""
+        with self._database.write() as connection:
+            card = self._card(connection, card_id)
+            sealed = self._sealer.seal(result, _context(card.batch, card.row, "result"))
+            self._update(connection, card_id, result=sealed)
+
+    def claim_next(self, batch: str, station: str, chip_serial: bytes) -> Card | None:
+        """Take the next prepared card of ``batch`` for the blank in the reader.
+
+        The card becomes started, with the chip's factory serial and a journal entry, in one
+        transaction: two stations never get the same card. None when no prepared card is left.
+        Raises :class:`SscardError` when the chip carries a card already.
+        """
+        queue = (
+            sa.select(cards.c.id)
+            .join(batches, cards.c.batch_id == batches.c.id)
+            .where(batches.c.name == batch, cards.c.state == CardState.PREPARED)
+            .order_by(cards.c.row)
+            .limit(1)
+        )
+        with self._database.write() as connection:
+            card_id = connection.execute(queue).scalar()
+            if card_id is None:
+                return None
+            try:
+                self._update(connection, card_id, state=CardState.STARTED, chip_serial=chip_serial)
+            except sa.exc.IntegrityError as error:
+                raise errors.chip_taken() from error
+            self._write_journal(
+                connection, card_id, Step.INITIALISE, Phase.BEGIN, chip_serial, station, ""
+            )
+            return self._card(connection, card_id)
+
+    def set_state(self, card_id: int, state: CardState) -> None:
+        """Move a card forward, never back; a verified card has used its serial number.
+
+        Raises :class:`SscardError` for a step back. For failure use :meth:`fail`.
+        """
+        with self._database.write() as connection:
+            self._advance(connection, card_id, state)
+
+    def complete(
+        self,
+        card_id: int,
+        step: Step,
+        state: CardState,
+        *,
+        station: str,
+        chip_serial: bytes,
+        note: str = "",
+    ) -> None:
+        """End a step and move the card to ``state``, both or neither."""
+        with self._database.write() as connection:
+            self._write_journal(
+                connection, card_id, step, Phase.END, chip_serial, station, note
+            )
+            self._advance(connection, card_id, state)
+
+    def fail(self, card_id: int, reason: Reason) -> None:
+        """Give a card up: the reason is kept, its serial number is spoilt."""
+        with self._database.write() as connection:
+            card = self._card(connection, card_id)
+            if card.state is CardState.REFUSED:
+                raise errors.wrong_state(card, CardState.FAILED)
+            reasons = records.reasons_json((*card.reasons, reason))
+            self._update(connection, card_id, state=CardState.FAILED, reasons=reasons)
+            settle(connection, card_id, SerialState.SPOILT)
+
+    def spoil(self, card_id: int, station: str, note: str) -> None:
+        """The blank was bad: its number is spoilt, the card is accepted anew for another one.
+
+        The journal keeps the bad chip's serial.
+        """
+        with self._database.write() as connection:
+            card = self._card(connection, card_id)
+            if not CardState.PREPARED.rank <= card.state.rank < CardState.VERIFIED.rank:
+                raise errors.wrong_state(card, CardState.ACCEPTED)
+            self._write_journal(
+                connection,
+                card_id,
+                Step.INITIALISE,
+                Phase.FAILED,
+                card.chip_serial,
+                station,
+                note,
+            )
+            settle(connection, card_id, SerialState.SPOILT)
+            cleared = dict.fromkeys(
+                ("plan", "result", "serial", "historical", "allotted_chip", "chip_serial")
+            )
+            self._update(connection, card_id, state=CardState.ACCEPTED, **cleared)
+
+    def set_box(self, card_id: int, box: str) -> None:
+        """Where the finished card was put (装箱位置)."""
+        with self._database.write() as connection:
+            self._update(connection, card_id, box=box)
+
+    # -- journal ---------------------------------------------------------------------------
+
+    def journal(
+        self,
+        card_id: int,
+        step: Step,
+        phase: Phase,
+        *,
+        station: str,
+        chip_serial: bytes | None = None,
+        note: str = "",
+    ) -> None:
+        """Write one line; ``note`` carries no personal data."""
+        with self._database.write() as connection:
+            self._write_journal(connection, card_id, step, phase, chip_serial, station, note)
+
+    def journal_of(self, card_id: int) -> tuple[JournalEntry, ...]:
+        """The lines of one card, oldest first."""
+        query = sa.select(journal).where(journal.c.card_id == card_id).order_by(journal.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings()
+            return tuple(records.journal_entry(row) for row in rows)
+
+    # -- serial numbers --------------------------------------------------------------------
+
+    def allot_serials(
+        self, batch: str, division_code: str, first: int, last: int
+    ) -> dict[int, int]:
+        """Card id → serial number for every accepted card of ``batch``.
+
+        A number belongs to its card from the moment it is allotted, so a run that is cut off
+        loses none: the next one gets the same. Numbers count up from ``first`` for the first
+        four digits of ``division_code``, which is what the ATR carries (ref 01 §9.6). Raises
+        :class:`InputError` when fewer are left up to ``last``.
+        """
+        with self._database.write() as connection:
+            return allot(connection, batch, division_code[:4], first, last)
+
+    def serial_counts(self, division_code: str) -> dict[SerialState, int]:
+        """Serial numbers in each state under the first four digits of ``division_code``."""
+        query = (
+            sa.select(serials.c.state, sa.func.count())
+            .where(serials.c.division == division_code[:4])
+            .group_by(serials.c.state)
+        )
+        with self._database.read() as connection:
+            return {SerialState(state): count for state, count in connection.execute(query)}
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _advance(self, connection: Connection, card_id: int, state: CardState) -> None:
+        card = self._card(connection, card_id)
+        if state is CardState.FAILED or card.state is CardState.FAILED:
+            raise errors.wrong_state(card, state)
+        if card.state is CardState.REFUSED or state.rank < card.state.rank:
+            raise errors.wrong_state(card, state)
+        self._update(connection, card_id, state=state)
+        if state.rank >= CardState.VERIFIED.rank:
+            settle(connection, card_id, SerialState.USED)
+
+    @property
+    def _sealer(self) -> Sealer:
+        if self._sealer_or_none is None:
+            raise errors.locked()
+        return self._sealer_or_none
+
+    def _digest(self, number: str) -> str:
+        if self._digester_or_none is None:
+            raise errors.locked()
+        return self._digester_or_none.digest(number, "cards/card_number")
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="milliseconds")
+
+    def _new_row(self, batch: str, row: NewCard) -> dict[str, Any]:
+        state = CardState.REFUSED if row.reasons else CardState.ACCEPTED
+        return {
+            "row": row.row,
+            "seq": row.seq,
+            "state": state,
+            "card_number_digest": None if row.reasons else self._digest(row.card_number),
+            "holder": self._sealer.seal(row.holder, _context(batch, row.row, "holder")),
+            "reasons": records.reasons_json(row.reasons),
+            "box": "",
+        }
+
+    def _batch(self, connection: Connection, name: str) -> Batch:
+        row = (
+            connection.execute(sa.select(batches).where(batches.c.name == name)).mappings().first()
+        )
+        if row is None:
+            known = list(
+                connection.execute(sa.select(batches.c.name).order_by(batches.c.id)).scalars()
+            )
+            raise errors.unknown_batch(name, known)
+        return records.batch(row)
+
+    def _card(self, connection: Connection, card_id: int) -> Card:
+        query = records.card_query().where(cards.c.id == card_id)
+        return records.card(connection.execute(query).mappings().one())
+
+    def _update(self, connection: Connection, card_id: int, **values: Any) -> None:
+        connection.execute(sa.update(cards).where(cards.c.id == card_id).values(values))
+
+    def _unsealed(self, card_id: int, column: str) -> bytes | None:
+        query = (
+            sa.select(cards.c[column], batches.c.name, cards.c.row)
+            .join(batches, cards.c.batch_id == batches.c.id)
+            .where(cards.c.id == card_id)
+        )
+        with self._database.read() as connection:
+            sealed, batch, row = connection.execute(query).one()
+        return None if sealed is None else self._sealer.unseal(sealed, _context(batch, row, column))
+
+    def _write_journal(
+        self,
+        connection: Connection,
+        card_id: int,
+        step: Step,
+        phase: Phase,
+        chip_serial: bytes | None,
+        station: str,
+        note: str,
+    ) -> None:
+        entry = {
+            "card_id": card_id,
+            "step": step,
+            "phase": phase,
+            "at": self._now(),
+            "chip_serial": chip_serial,
+            "station": station,
+            "note": note,
+        }
+        connection.execute(sa.insert(journal).values(entry))
+
+
+def _context(batch: str, row: int, column: str) -> str:
+    """Binds a sealed value to its place, so that values cannot be exchanged between rows."""
+    return f"cards/{batch}/{row}/{column}"
+
+
+def _chunks(values: list[str]) -> list[list[str]]:
+    return [values[at : at + _CHUNK] for at in range(0, len(values), _CHUNK)]

@@ -1,0 +1,164 @@
+"""What goes into the ledger and comes out of it: plain frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sscard_ic.base.errors import Text
+
+
+class CardState(StrEnum):
+    """How far one ordered card has come; the order of the members is the order of the work."""
+
+    REFUSED = "refused"
+    """The row did not pass the checks; no card is made."""
+    ACCEPTED = "accepted"
+    PREPARED = "prepared"
+    """A plan is stored; a station may claim it."""
+    STARTED = "started"
+    """A blank has been taken for it."""
+    INITIALISED = "initialised"
+    PERSONALIZED = "personalized"
+    FINISHED = "finished"
+    VERIFIED = "verified"
+    """Good and ready for delivery."""
+    ACTIVATED = "activated"
+    FAILED = "failed"
+    """No card could be made, or the card was found bad."""
+
+    @property
+    def rank(self) -> int:
+        """Place in the order of the work."""
+        return list(CardState).index(self)
+
+
+class Step(StrEnum):
+    """A job on a card that is journalled before and after."""
+
+    INITIALISE = "initialise"
+    PERSONALIZE = "personalize"
+    FINISH = "finish"
+    VERIFY = "verify"
+    ACTIVATE = "activate"
+
+
+class Phase(StrEnum):
+    """What a journal entry says about its step."""
+
+    BEGIN = "begin"
+    END = "end"
+    FAILED = "failed"
+
+
+class SerialState(StrEnum):
+    """What became of a serial number; none is ever allotted twice."""
+
+    ALLOTTED = "allotted"
+    USED = "used"
+    SPOILT = "spoilt"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a row was refused or a card failed; carries no personal data.
+
+    ``field`` is the code of the field at fault (empty for the row as a whole), ``reason`` a
+    stable English phrase for programs, ``message`` the sentence for people.
+    """
+
+    field: str
+    reason: str
+    message: Text
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """A batch to be imported."""
+
+    name: str
+    profile: str
+    source_name: str
+    source_sha256: str
+    batch_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class NewCard:
+    """One data row to be imported; refused when it has ``reasons``."""
+
+    row: int
+    seq: str
+    card_number: str
+    holder: bytes
+    """The holder's record as the importer writes it; stored sealed."""
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An imported batch."""
+
+    id: int
+    name: str
+    profile: str
+    source_name: str
+    source_sha256: str
+    batch_date: date
+    imported_at: datetime
+    rows: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One ordered card, without the sealed parts."""
+
+    id: int
+    batch: str
+    row: int
+    seq: str
+    state: CardState
+    reasons: tuple[Reason, ...]
+    serial: int | None
+    """Serial number allotted by the ledger."""
+    historical: bytes | None
+    """13 ATR historical bytes of the plan."""
+    chip_serial: bytes | None
+    """Factory serial of the blank taken for it."""
+    box: str
+
+    @property
+    def allotted_chip(self) -> bytes | None:
+        """T8-TD of the allotted ATR: the chip's serial after the ATR step."""
+        return self.historical[7:13] if self.historical else None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Where a card number was ordered before."""
+
+    batch: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a card will hold, ready to be stored: historical bytes and the sealed-to-be blob."""
+
+    historical: bytes
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One line of the journal."""
+
+    card_id: int
+    step: Step
+    phase: Phase
+    at: datetime
+    chip_serial: bytes | None
+    station: str
+    note: str

@@ -1,0 +1,177 @@
+"""On which line each key of a TOML file stands: ``tomllib`` says what, this says where."""
+
+from __future__ import annotations
+
+import bisect
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sscard_ic.base.errors import Text
+from sscard_ic.profile.problems import Place, Problem, ProfileError
+
+Key = tuple[str | int, ...]
+"""Way from the root of a document: keys, and positions in arrays."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_PLAIN = re.compile(r"[^,\]}\n#]+")
+_STRINGS = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'', re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of a TOML file together with its place; tables and arrays hold nodes."""
+
+    value: Any
+    place: Place
+
+    def get(self, key: str) -> Node | None:
+        """The node under ``key`` of a table; ``None`` elsewhere."""
+        return self.value.get(key) if isinstance(self.value, dict) else None
+
+    def plain(self) -> Any:
+        """The bare value; arrays become tuples, as strict validation wants them."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, tuple):
+            return tuple(node.plain() for node in self.value)
+        return self.value
+
+
+def read_toml(file: Path) -> Node:
+    """The document with the line of every key; raises :class:`ProfileError` with the line."""
+    try:
+        text = file.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        document = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise _unreadable(file, line, "不是 UTF-8 文字", "not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"at line (\d+)", str(error))
+        line = int(found.group(1)) if found else text.rstrip("\n").count("\n") + 1
+        raise _unreadable(file, line, f"TOML 语法错误：{error}", f"TOML syntax: {error}") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise _unreadable(file, 1, f"无法读取：{reason}", f"cannot be read: {reason}") from None
+    return _node(document, file, (), _Scanner(text).scan(), 1)
+
+
+def _unreadable(file: Path, line: int, zh: str, en: str) -> ProfileError:
+    return ProfileError([Problem(Place(file, line), "", Text(zh, en))])
+
+
+def _node(value: Any, file: Path, key: Key, lines: dict[Key, int], line: int) -> Node:
+    line = lines.get(key, line)
+    if isinstance(value, dict):
+        value = {name: _node(part, file, (*key, name), lines, line) for name, part in value.items()}
+    elif isinstance(value, list):
+        value = tuple(_node(part, file, (*key, n), lines, line) for n, part in enumerate(value))
+    return Node(value, Place(file, line))
+
+
+class _Scanner:
+    """Walks a document that ``tomllib`` has accepted and notes where each key begins."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.lines: dict[Key, int] = {}
+        self.arrays: dict[Key, int] = {}
+
+    def scan(self) -> dict[Key, int]:
+        """Key → line."""
+        table: Key = ()
+        while self._skip() < len(self.text):
+            if self.text[self.at] == "[":
+                table = self._header()
+            else:
+                self._pair(table)
+        return self.lines
+
+    def _skip(self) -> int:
+        match = _BLANK.match(self.text, self.at)
+        self.at = match.end() if match else self.at
+        return self.at
+
+    def _take(self, expected: str) -> bool:
+        """Step over ``expected`` if it comes next, blanks aside."""
+        self._skip()
+        if not self.text.startswith(expected, self.at):
+            return False
+        self.at += len(expected)
+        return True
+
+    def _note(self, key: Key) -> None:
+        self.lines.setdefault(key, bisect.bisect_right(self.starts, self.at))
+
+    def _names(self) -> list[str]:
+        """The names of a dotted key."""
+        names = []
+        while True:
+            start = self._skip()
+            if match := _STRINGS.match(self.text, start):
+                name = tomllib.loads(f"x = {match.group()}")["x"]
+            else:
+                match = _BARE.match(self.text, start)
+                assert match is not None
+                name = match.group()
+            self.at = match.end()
+            names.append(name)
+            if not self._take("."):
+                return names
+
+    def _header(self) -> Key:
+        array = self._take("[[")
+        if not array:
+            self._take("[")
+        key: Key = ()
+        *parents, last = self._names()
+        for name in parents:
+            key = (*key, name)
+            self._note(key)
+            if key in self.arrays:
+                key = (*key, self.arrays[key])
+        key = (*key, last)
+        self._note(key)
+        if array:
+            self.arrays[key] = self.arrays.get(key, -1) + 1
+            key = (*key, self.arrays[key])
+            self._note(key)
+        self._take("]]" if array else "]")
+        return key
+
+    def _pair(self, table: Key) -> None:
+        key = table
+        self._skip()
+        line = bisect.bisect_right(self.starts, self.at)
+        for name in self._names():
+            key = (*key, name)
+            self.lines.setdefault(key, line)
+        self._take("=")
+        self._value(key)
+
+    def _value(self, key: Key) -> None:
+        self._skip()
+        if match := _STRINGS.match(self.text, self.at):
+            self.at = match.end()
+        elif self._take("["):
+            position = 0
+            while not self._take("]"):
+                self._note((*key, position))
+                self._value((*key, position))
+                self._take(",")
+                position += 1
+        elif self._take("{"):
+            while not self._take("}"):
+                self._pair(key)
+                self._take(",")
+        else:
+            match = _PLAIN.match(self.text, self.at)
+            assert match is not None
+            self.at = match.end()

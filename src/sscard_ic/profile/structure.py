@@ -1,0 +1,152 @@
+"""The card's structure as a national profile describes it: directories, files, items, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from sscard_ic.profile.access import AccessRule
+from sscard_ic.profile.fields import HexByte, HexBytes, HexWord, Rule, Strict, Title
+
+Format = Literal["an", "cn", "b", "btlv"]
+
+
+class Item(Title):
+    """One data item (ref 01 §3, §4)."""
+
+    tag: HexByte | None = None
+    format: Format
+    length: int = Field(ge=1)
+    """Bytes of the value."""
+    codes: str | None = None
+    """Name of the code table of its values."""
+    text: Literal["plain", "date", "name", "identification", "version"] = "plain"
+    """What the value is, where that decides how it is written: see ``values``."""
+    source: str | None = None
+    """Field of a holder's record, or ``@name`` of a value that issuance computes."""
+    repeat: int = 1
+    """Records with this tag, one after the other."""
+    read: Rule | None = None
+    """Overrides the file's rule for this item (3.00)."""
+    update: Rule | None = None
+    items: tuple[Item, ...] = ()
+    """Parts of a constructed item (B-TLV)."""
+    example: str | None = None
+    """A value as :mod:`sscard_ic.profile.values` writes it; every load encodes and decodes it."""
+    note: str | None = None
+
+
+class File(Title):
+    """One elementary file."""
+
+    structure: Literal["transparent", "fixed", "variable", "cyclic"]
+    status: Literal["active", "planned", "reserved"] = "active"
+    """启用, 预设, 预留 (ref 01 §2.6)."""
+    read: Rule
+    update: Rule
+    records: int | None = None
+    """Number of records of a cyclic or fixed file."""
+    items: tuple[Item, ...] = ()
+
+
+class Directory(Title):
+    """MF, DDF or ADF with its files."""
+
+    fid: HexWord
+    kind: Literal["MF", "DDF", "ADF"]
+    name: HexBytes
+    """DF name (AID, or the label of an application without AID), 5 to 16 bytes."""
+    parent: str | None = None
+    files: dict[str, File] = Field(default={})
+
+
+class Key(Strict):
+    """One key of the card (ref 01 §10.2)."""
+
+    directory: str
+    id: HexByte
+    """Identifier in the card: P2 of the authentication commands."""
+    use: Literal["external", "internal", "mac", "master"]
+    groups: int = 1
+    """Number of versions 01, 02 …"""
+    length: Literal[8, 16] = 16
+    level: Literal["N1", "N2", "P1", "maker"]
+    """Owner of the root: ministry (first or second level in the PSAM), province, card maker."""
+    psam_usage: HexByte | None = None
+    psam_id: HexByte | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An item together with its place on the card."""
+
+    directory_name: str
+    file_name: str
+    directory: Directory
+    file: File
+    item: Item
+    number: int
+    """Record number counted from 1; 0 in a transparent file."""
+    occurrence: int = 1
+    """Which of the records with this tag, counted from 1."""
+
+    @property
+    def path(self) -> str:
+        """``SSSE.EF06.08``; the n-th repetition bears ``#n``; a transparent file has no tag."""
+        path = f"{self.directory_name}.{self.file_name}"
+        if self.item.tag is not None:
+            path += f".{self.item.tag:02X}"
+        return path if self.item.repeat == 1 else f"{path}#{self.occurrence}"
+
+    @property
+    def fid(self) -> int:
+        """File identifier."""
+        return int(self.file_name, 16)
+
+    @property
+    def sfi(self) -> int:
+        """Short file identifier: the low five bits of the identifier."""
+        return self.fid & 0x1F
+
+    @property
+    def read(self) -> AccessRule:
+        """The rule that holds for reading this item."""
+        return self.item.read or self.file.read
+
+    @property
+    def update(self) -> AccessRule:
+        """The rule that holds for updating this item."""
+        return self.item.update or self.file.update
+
+
+class Structure(Strict):
+    """What a national profile declares."""
+
+    specification_version: str
+    directories: dict[str, Directory]
+    keys: dict[str, Key]
+    pin_directory: str = "SSSE"
+
+    def locate_all(self) -> Iterator[Located]:
+        """Every item of every file, in card order."""
+        for directory_name, directory in self.directories.items():
+            for file_name in directory.files:
+                yield from self.locate_file(directory_name, file_name)
+
+    def locate_file(self, directory_name: str, file_name: str) -> Iterator[Located]:
+        """The items of one file with their record numbers."""
+        directory = self.directories[directory_name]
+        file = directory.files[file_name]
+        number = 0
+        for item in file.items:
+            for occurrence in range(1, item.repeat + 1):
+                number += 1
+                place = 0 if file.structure == "transparent" else number
+                yield Located(directory_name, file_name, directory, file, item, place, occurrence)
+
+    def keys_of(self, directory_name: str) -> dict[str, Key]:
+        """The keys that live in one directory, in profile order."""
+        return {name: key for name, key in self.keys.items() if key.directory == directory_name}

@@ -1,0 +1,66 @@
+"""What every driver offers, and every wrapper takes and gives."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from sscard_ic.base.errors import SscardError
+from sscard_ic.base.secret import Secretive
+
+TransmissionProtocol = Literal["T=0", "T=1"]
+
+
+class ReaderError(SscardError):
+    """The reader, the connection or the card in it is not there or does not answer."""
+
+
+class Connection(Protocol):
+    """A powered card.
+
+    ``transmit`` sends one command and gives data and status word, at least two bytes; it raises
+    :class:`ReaderError` when there is no answer. A finished command that carries a key or a PIN
+    comes as a ``Secret``; only the driver at the end of the chain reveals it.
+    """
+
+    @property
+    def atr(self) -> bytes:
+        """Answer to the last reset."""
+        ...
+
+    @property
+    def protocol(self) -> TransmissionProtocol:
+        """Transmission protocol in use."""
+        ...
+
+    def transmit(self, command: Secretive) -> bytes:
+        """One exchange."""
+        ...
+
+    def reset(self, cold: bool) -> bytes:
+        """Reset the card, with power off and on when ``cold``; the new ATR."""
+        ...
+
+    def close(self) -> None:
+        """Power the card down and let it go."""
+        ...
+
+
+class Slot(Protocol):
+    """Where cards come and go: a person, a feeder or a deck of virtual cards answers it."""
+
+    @property
+    def name(self) -> str:
+        """Name for people and for the journal."""
+        ...
+
+    def wait_card(self) -> bool:
+        """Wait for the next card; False when no more will come."""
+        ...
+
+    def connect(self) -> Connection:
+        """Power the card that is there."""
+        ...
+
+    def release(self, good: bool | None) -> None:
+        """Let the card go: to the good ones, to the rejected ones, or (None) leave it there."""
+        ...

@@ -1,0 +1,25 @@
+"""The one place where the wrappers are put around a driver's connection."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from sscard_ic.reader.connection import Connection
+from sscard_ic.reader.meter import LinkMeter, Tally
+from sscard_ic.reader.trace import TraceWriter
+from sscard_ic.reader.wrappers import CaseFour, CorrectLength, FetchWaiting
+
+
+def open_session(
+    driver: Connection, *, tally: Tally | None = None, trace: TextIO | None = None
+) -> Connection:
+    """``driver`` with the rules of T=0 and T=1, counted in ``tally``, written to ``trace``.
+
+    From the wire outwards: trace, meter, case 4, 6Cxx, 61xx.
+    """
+    connection = driver
+    if trace is not None:
+        connection = TraceWriter(connection, trace)
+    if tally is not None:
+        connection = LinkMeter(connection, tally)
+    return FetchWaiting(CorrectLength(CaseFour(connection)))

@@ -1,0 +1,134 @@
+"""Virtual cards as connections and slots: the only door from the terminal's side to the simulator."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.secret import Secret, Secretive
+from sscard_ic.profile import CardProfile
+from sscard_ic.reader.connection import Connection, ReaderError, TransmissionProtocol
+from sscard_ic.simulator import Chip, blank, open_image
+
+SERIAL_LENGTH = 6
+
+
+class VirtualConnection:
+    """A chip in this process; powered while the connection is open."""
+
+    def __init__(self, chip: Chip) -> None:
+        self._chip = chip
+        self._atr = chip.power_on()
+
+    @property
+    def atr(self) -> bytes:
+        """Answer to the last reset."""
+        return self._atr
+
+    @property
+    def protocol(self) -> TransmissionProtocol:
+        """Transmission protocol of the chip."""
+        return self._chip.protocol
+
+    def transmit(self, command: Secretive) -> bytes:
+        """One exchange."""
+        return self._chip.transmit(command.reveal() if isinstance(command, Secret) else command)
+
+    def reset(self, cold: bool) -> bytes:
+        """Reset the chip; the new ATR."""
+        self._atr = self._chip.reset(cold)
+        return self._atr
+
+    def close(self) -> None:
+        """Power the chip down and close its image."""
+        self._chip.power_off()
+        self._chip.close()
+
+
+def open_virtual(path: Path) -> VirtualConnection:
+    """The card in the image ``path``."""
+    return VirtualConnection(open_image(path))
+
+
+def new_blank(profile: CardProfile, directory: Path) -> Path:
+    """A new blank with a fresh chip serial, as an image in ``directory``."""
+    directory.mkdir(parents=True, exist_ok=True)
+    serial = secrets.token_bytes(SERIAL_LENGTH)
+    path = directory / f"{serial.hex().upper()}.img"
+    blank(profile, serial, path=path).close()
+    return path
+
+
+class VirtualDeck:
+    """Card images of a folder, one after the other.
+
+    Cards are taken from ``hopper`` in the order of their names; released ones move to ``good`` or
+    ``rejected``. Where ``make_blank`` is given, an empty hopper is filled with one new blank. A
+    card in work when the program dies stays in the hopper and is the first one next time.
+    """
+
+    def __init__(
+        self,
+        hopper: Path,
+        good: Path,
+        rejected: Path,
+        make_blank: Callable[[Path], Path] | None = None,
+    ) -> None:
+        self._hopper, self._good, self._rejected = hopper, good, rejected
+        self._make_blank = make_blank
+        self._current: Path | None = None
+        self._connection: VirtualConnection | None = None
+
+    @property
+    def name(self) -> str:
+        """``virtual:`` and the folder."""
+        return f"virtual:{self._hopper.name}"
+
+    def wait_card(self) -> bool:
+        """Take the next image; False when the hopper is empty and nothing fills it."""
+        waiting = sorted(self._hopper.glob("*.img")) if self._hopper.is_dir() else []
+        if waiting:
+            self._current = waiting[0]
+        elif self._make_blank is not None:
+            self._current = self._make_blank(self._hopper)
+        else:
+            self._current = None
+        return self._current is not None
+
+    def connect(self) -> Connection:
+        """Power the card that is there."""
+        if self._current is None:
+            raise ReaderError(
+                Text("卡槽中没有卡", "no card in the slot"),
+                where=self.name,
+                hint=Text("先调用 wait_card", "wait for a card first"),
+            )
+        self._connection = open_virtual(self._current)
+        return self._connection
+
+    def release(self, good: bool | None) -> None:
+        """Move the card to the good or to the rejected ones, or (None) leave it in the hopper."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._current is not None and good is not None:
+            target = self._good if good else self._rejected
+            target.mkdir(parents=True, exist_ok=True)
+            os.replace(self._current, target / self._current.name)
+        self._current = None
+
+
+def deck_of(directory: Path, make_blank: Callable[[Path], Path] | None = None) -> VirtualDeck:
+    """The deck of a folder: its images, with ``good`` and ``rejected`` below it."""
+    if make_blank is None and not directory.is_dir():
+        raise InputError(
+            Text("没有这个卡片目录", "no such folder of card images"),
+            where=str(directory),
+            hint=Text(
+                "先用 sscard sim new 建立空白卡", "make blanks first: sscard sim new --out DIR"
+            ),
+        )
+    return VirtualDeck(directory, directory / "good", directory / "rejected", make_blank)

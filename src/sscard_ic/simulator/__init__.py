@@ -1,0 +1,8 @@
+"""The card's side of the wire: virtual chips that obey a profile."""
+
+from sscard_ic.simulator.application import Application, Refusal
+from sscard_ic.simulator.chip import Chip
+from sscard_ic.simulator.factory import blank, open_image
+from sscard_ic.simulator.memory import Memory
+
+__all__ = ["Application", "Chip", "Memory", "Refusal", "blank", "open_image"]
