@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli import common
 from sscard_ic.cli.common import print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, new_ledger, open_ledger
+from sscard_ic.cli.progress import progress
+from sscard_ic.cli.run import run
 from sscard_ic.cli.secrets import open_vault, vault_option
 from sscard_ic.issuance.checks import CheckReport, check_file, region_of
 from sscard_ic.issuance.importing import ImportReport, import_file
@@ -46,6 +45,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdo
 @click.group()
 def batch() -> None:
     """Issue cards in batches 批量制卡."""
+
+
+batch.add_command(run)
 
 
 @batch.command()
@@ -212,16 +214,6 @@ def return_command(
             f"{report.unfinished} not finished",
         )
     )
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar while standard error is a terminal; gives the function that advances it."""
-    console = common.stderr_console()
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 def _checked(

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from sscard_ic.base.errors import Text
-from sscard_ic.base.resources import home_dir
 from sscard_ic.card import check_profile, recognise
 from sscard_ic.cli.common import print_json, say
+from sscard_ic.cli.ledgers import ledger_option, ledger_path, open_ledger
 from sscard_ic.cli.readers import reader_option, session
 from sscard_ic.cli.secrets import new_pin, new_pin_file_option, pin, pin_file_option
 from sscard_ic.ledger import Ledger
@@ -26,19 +26,14 @@ def card() -> None:
 @card.command("activate")
 @reader_option
 @click.option("--profile", "profile_name", help="Profile 卡规范; recognised when left out.")
-@click.option(
-    "--ledger",
-    "ledger_path",
-    type=click.Path(path_type=Path),
-    help="Ledger 台账 (default: ledger.db under SSCARD_HOME, when there is one).",
-)
+@ledger_option
 @pin_file_option
 @new_pin_file_option
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 def activate_command(
     reader: str | None,
     profile_name: str | None,
-    ledger_path: Path | None,
+    ledger_file: Path | None,
     pin_file: Path | None,
     new_pin_file: Path | None,
     as_json: bool,
@@ -49,7 +44,7 @@ def activate_command(
     """
     # Both are asked for before the card is touched, so that nobody types with a card in work.
     old, new = pin(pin_file), new_pin(new_pin_file)
-    with session(reader) as connection, _ledger(ledger_path) as ledger:
+    with session(reader) as connection, _ledger(ledger_file) as ledger:
         if profile_name is None:
             profile = recognise(connection)
         else:
@@ -65,5 +60,5 @@ def activate_command(
 
 
 def _ledger(path: Path | None) -> AbstractContextManager[Ledger | None]:
-    chosen = path or home_dir() / "ledger.db"
-    return Ledger.open(chosen) if path or chosen.exists() else nullcontext()
+    """The ledger asked for, or the one at home where there is one: a counter may have none."""
+    return open_ledger(path) if path or ledger_path(None).exists() else nullcontext()

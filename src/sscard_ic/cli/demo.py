@@ -8,10 +8,9 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sscard_ic.apdu.ssc import pin_block
@@ -19,7 +18,8 @@ from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.resources import samples_dir
 from sscard_ic.base.secret import Secret
 from sscard_ic.card import HabitBook, SocialSecurityCard
-from sscard_ic.cli.common import FAILED, print_json, say, stderr_console, stdout_console, tr
+from sscard_ic.cli.common import FAILED, print_json, say, stdout_console, tr
+from sscard_ic.cli.progress import progress
 from sscard_ic.cli.read import show
 from sscard_ic.issuance.checks import check_file
 from sscard_ic.issuance.importing import import_file
@@ -157,8 +157,7 @@ class _Plant:
             self._out / "rejected",
             partial(new_blank, profile),
         )
-        with _progress() as progress:
-            task = progress.add_task(batch, total=wanted)
+        with progress(batch, wanted) as advance:
             station = Station(
                 deck,
                 self._ledger,
@@ -166,7 +165,7 @@ class _Plant:
                 self._vault,
                 habits=self._habits,
                 tally=tally,
-                on_card=lambda card: progress.advance(task),
+                on_card=lambda card: advance(1),
             )
             return run_batch(station, self._ledger, batch, profile, self._vault).good
 
@@ -214,17 +213,6 @@ def _prepare_folder(out: Path) -> None:
     (out / _MARKER).touch()
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=stderr_console(),
-        disable=not stderr_console().is_terminal,
-    )
-
-
 def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
     console = stdout_console()
     table = Table(box=None)
@@ -237,7 +225,8 @@ def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
         ("每卡指令", "exchanges/card"),
         ("秒", "seconds"),
     ):
-        table.add_column(tr(zh, en), justify="left" if en in ("batch", "profile") else "right")
+        justify: Literal["left", "right"] = "left" if en in ("batch", "profile") else "right"
+        table.add_column(tr(zh, en), justify=justify, overflow="fold")
     for batch in made:
         row = batch.to_json()
         table.add_row(

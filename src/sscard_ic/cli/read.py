@@ -121,7 +121,7 @@ def show(profile: CardProfile, wanted: Iterable[Located], reading: Reading) -> N
         table = Table(title=f"{directory}/{file} {title}", title_justify="left", box=None)
         table.add_column(tr("项", "tag"), style="dim")
         table.add_column(tr("数据项", "item"))
-        table.add_column(tr("内容", "value"))
+        table.add_column(tr("内容", "value"), overflow="fold")
         for place in places:
             tag = "" if place.item.tag is None else f"{place.item.tag:02X}"
             table.add_row(tag, tr(place.item.zh, place.item.en), _cell(profile, place, reading))

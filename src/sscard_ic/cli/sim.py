@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -52,14 +53,25 @@ def show(image: Path, as_json: bool) -> None:
     """Show what an image holds 查看映像: structure and states, no keys and no data."""
     description = describe_image(image)
     if as_json:
-        print_json(description)
+        print_json(asdict(description))
         return
     console = stdout_console()
-    for name in ("path", "state", "atr", "serial", "dialect"):
-        console.print(f"{name:8} {description[name]}")
-    table = Table(box=None)
-    for title in (tr("文件", "file"), tr("类型", "kind"), tr("状态", "state")):
+    rows = (
+        (tr("规范", "profile"), description.profile),
+        (tr("卡操作系统", "COS dialect"), description.dialect),
+        (tr("出厂序列号", "factory serial"), description.factory_serial),
+        (tr("复位应答", "ATR"), description.atr),
+        (tr("状态", "state"), description.state),
+        (tr("已锁定", "locked"), ", ".join(description.locked) or "-"),
+    )
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    for row in rows:
+        facts.add_row(*row)
+    console.print(facts)
+    table = Table(box=None, pad_edge=False)
+    for title in (tr("文件", "file"), tr("类型", "kind"), tr("条目", "entries")):
         table.add_column(title)
-    for node in description["files"]:
-        table.add_row(node["path"], node["kind"], node["state"])
-    console.print(table)
+    for entry in description.files:
+        table.add_row(entry.path, entry.kind, str(entry.records or ""))
+    if description.files:
+        console.print(table)

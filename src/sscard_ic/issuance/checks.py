@@ -12,7 +12,7 @@ from typing import Any
 from sscard_ic.base.clock import Clock, SystemClock
 from sscard_ic.base.errors import InputError, Language, Text
 from sscard_ic.codec.dates import parse_date
-from sscard_ic.issuance.photo import PhotoError, PhotoFolders, PhotoLimits, read_photo
+from sscard_ic.issuance.photo import PhotoError, PhotoFolders, PhotoLimits, check_photo
 from sscard_ic.issuance.reading import HolderFile, Row, read_holder_file
 from sscard_ic.issuance.rules import CardFields, RowContext, reason, row_reasons
 from sscard_ic.ledger import Order, Reason
@@ -193,7 +193,7 @@ class _Checker:
         if name not in self._photos:
             try:
                 path = self._folders.find(name)
-                read_photo(path, self._limits)
+                check_photo(path, self._limits)
                 self._photos[name] = path
             except PhotoError as error:
                 self._photos[name] = error

@@ -28,8 +28,8 @@ def import_file(ledger: Ledger, report: CheckReport) -> ImportReport:
     known = ledger.batch_of_source(report.file.sha256)
     if known:
         return ImportReport(report, known, already_imported=True)
-    numbers = [checked.card_number for checked in report.rows if not checked.reasons]
-    report = report.refusing(ordered_reasons(report, ledger.ordered(numbers)))
+    ordered = ledger.ordered(checked.card_number for checked in report.rows)
+    report = report.refusing(ordered_reasons(report, ordered))
     whole_file = region_of(report.profile).batch.on_refused == "file"
     if not report.accepted or (whole_file and report.refused):
         return ImportReport(report, None)

@@ -54,7 +54,7 @@ class PhotoFolders:
             path = (folder / name).resolve()
             if path.is_relative_to(folder) and path.is_file():
                 return path
-        raise PhotoError("file missing", Text("照片文件不存在", "file missing"))
+        raise PhotoError("file missing", Text("文件不存在", "file missing"))
 
 
 def _escapes(name: str) -> bool:
@@ -63,23 +63,27 @@ def _escapes(name: str) -> bool:
     return bool(rooted) or ".." in windows.parts or not name.isprintable()
 
 
-def read_photo(path: Path, limits: PhotoLimits) -> bytes:
-    """The file's bytes once it is known to be a whole picture of sane size.
-
-    Raises :class:`PhotoError` otherwise, without decoding more than ``limits`` allows.
-    """
+def load_photo(path: Path, limits: PhotoLimits) -> bytes:
+    """The file's bytes; raises :class:`PhotoError` when unreadable or too many."""
     try:
         with path.open("rb") as stream:
             content = stream.read(limits.max_bytes + 1)
     except OSError as error:
-        raise PhotoError("file unreadable", Text("照片文件无法读取", "file unreadable")) from error
+        raise PhotoError("file unreadable", Text("文件无法读取", "file unreadable")) from error
     if len(content) > limits.max_bytes:
         raise PhotoError(
             f"larger than {limits.max_bytes} bytes",
             Text(f"大于 {limits.max_bytes} 字节", f"larger than {limits.max_bytes} bytes"),
         )
-    _decode(content, limits.longest_side)
     return content
+
+
+def check_photo(path: Path, limits: PhotoLimits) -> None:
+    """Make sure that the file is a whole picture of sane size.
+
+    Raises :class:`PhotoError` otherwise, without decoding more than ``limits`` allows.
+    """
+    _decode(load_photo(path, limits), limits.longest_side)
 
 
 def card_photo(content: bytes, max_bytes: int, longest_side: int) -> bytes:
@@ -110,7 +114,8 @@ def _decode(content: bytes, longest_side: int) -> Image.Image:
             raise _too_large(longest_side)
         # A large camera picture is halved while it is decoded, never below the card's size.
         picture.draft("RGB", (_WIDTH, _HEIGHT))
-        return ImageOps.exif_transpose(picture).convert("RGB")
+        ImageOps.exif_transpose(picture, in_place=True)
+        return picture.convert("RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(longest_side) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:

@@ -8,7 +8,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ from sscard_ic.codec.dates import add_years, age_on, day_before, format_date, pa
 from sscard_ic.codec.text import split_name
 from sscard_ic.issuance.checks import region_of
 from sscard_ic.issuance.holder import Holder
-from sscard_ic.issuance.photo import PhotoError, PhotoLimits, card_photo, read_photo
+from sscard_ic.issuance.photo import PhotoError, PhotoLimits, card_photo, load_photo
 from sscard_ic.issuance.rules import NATIONAL
 from sscard_ic.keys.capabilities import CardKey, Macer
 from sscard_ic.ledger import Batch, Card, CardState, Ledger, Plan
@@ -36,7 +36,7 @@ CHUNK = 200
 """Cards prepared in one transaction; as many are done again when a run is cut off."""
 
 _INLINE = 40
-"""A batch with fewer photos is done before a process pool has started."""
+"""So many photos are done before a process pool has started."""
 _KEPT_PHOTOS = 2000
 _SMALL = 255
 """Values up to this length are kept in a result; only the photo and fingerprints are longer."""
@@ -126,7 +126,7 @@ def prepare_batch(
 ) -> PrepareReport:
     """Plans for every accepted card of ``batch`` that has none yet.
 
-    Photos are compressed on ``executor``, by default a process pool unless there are few. Plans
+    Photos are compressed on ``executor``, by default a process pool when there are many. Plans
     are stored in portions, so a run that is cut off goes on where it was.
     """
     region = region_of(profile)
@@ -139,10 +139,11 @@ def prepare_batch(
     planner = Planner(profile, region, head, keys)
     prepared = 0
     failures: list[tuple[int, SscardError]] = []
-    with _workers(executor, len(waiting)) as workers:
-        press = _PhotoPress(planner.photo_bytes, region, workers)
+    with ExitStack() as stack:
+        press = _PhotoPress(planner.photo_bytes, region, _Workers(executor, stack))
         for portion in _portions(waiting):
-            holders = {card.id: Holder.from_json(ledger.holder(card.id)) for card in portion}
+            records = ledger.holders([card.id for card in portion])
+            holders = {card_id: Holder.from_json(record) for card_id, record in records.items()}
             photos = press.compress({card_id: h.photo for card_id, h in holders.items()})
             plans: dict[int, Plan] = {}
             for card in portion:
@@ -240,14 +241,30 @@ class Planner:
         return next((item.length for _, item, found in self._placed if found == source), 0)
 
 
+class _Workers:
+    """The executor given, or a process pool from the moment there is enough to do."""
+
+    def __init__(self, given: Executor | None, stack: ExitStack) -> None:
+        self._executor = given
+        self._stack = stack
+
+    def executor(self, jobs: int) -> Executor | None:
+        """Who does so many jobs; None means here and now."""
+        if self._executor is None and jobs > _INLINE:
+            # Spawned, not forked: the parent may have threads and open database connections.
+            context = multiprocessing.get_context("spawn")
+            self._executor = self._stack.enter_context(ProcessPoolExecutor(mp_context=context))
+        return self._executor
+
+
 class _PhotoPress:
     """Compresses photos, each distinct one once."""
 
-    def __init__(self, room: int, region: Region, executor: Executor | None) -> None:
+    def __init__(self, room: int, region: Region, workers: _Workers) -> None:
         rules = region.batch
         self._room = room
         self._limits = PhotoLimits(rules.photo_longest_side, rules.photo_max_bytes)
-        self._executor = executor
+        self._workers = workers
         self._done: dict[str, bytes | None] = {}
 
     def compress(self, files: Mapping[int, str]) -> dict[int, bytes | SscardError]:
@@ -261,7 +278,7 @@ class _PhotoPress:
             if not (path and self._room):
                 continue
             try:
-                content = read_photo(Path(path), self._limits)
+                content = load_photo(Path(path), self._limits)
             except PhotoError as error:
                 found[card_id] = error
                 continue
@@ -275,9 +292,10 @@ class _PhotoPress:
 
     def _run(self, contents: list[bytes]) -> Iterable[bytes | None]:
         jobs = [(content, self._room, self._limits.longest_side) for content in contents]
-        if self._executor is None:
+        executor = self._workers.executor(len(jobs))
+        if executor is None:
             return map(_compress, jobs)
-        return self._executor.map(_compress, jobs, chunksize=8)
+        return executor.map(_compress, jobs, chunksize=8)
 
 
 def _compress(job: tuple[bytes, int, int]) -> bytes | None:
@@ -293,16 +311,6 @@ def _no_photo(room: int) -> SscardError:
     return SscardError(
         Text(f"照片无法压缩到 {room} 字节", f"the photo cannot be brought to {room} bytes")
     )
-
-
-@contextmanager
-def _workers(given: Executor | None, cards: int) -> Iterator[Executor | None]:
-    if given is not None or cards <= _INLINE:
-        yield given
-        return
-    # Spawned, not forked: the parent may have threads and open database connections.
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool
 
 
 def _portions(cards: Sequence[Card]) -> Iterator[Sequence[Card]]:

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ def write_return_file(
     if unfinished and not partial:
         raise _incomplete(batch, len(unfinished), len(cards))
     table = _Table(profile, region)
-    lines = [table.titles(), *(table.line(_load(ledger, card)) for card in cards)]
+    lines = [table.titles(), *(table.line(line) for line in _lines(ledger, cards))]
     path = folder / f"{batch}.return.csv"
     _write(path, b"".join(lines))
     return ReturnReport(
@@ -94,16 +94,18 @@ def write_return_file(
     )
 
 
-def _load(ledger: Ledger, card: Card) -> Line:
-    fields = Holder.from_json(ledger.holder(card.id)).fields
-    result = ledger.result(card.id) if card.state in _GOOD else None
-    if card.state in _GOOD and result is None:
-        raise SscardError(
-            Text("台账中没有该卡的读回数据", "the ledger has nothing read back from this card"),
-            where=f"{card.batch}, row {card.row}",
-            hint=Text("请重新运行校验", "verify the card again"),
-        )
-    return Line(card, fields, CardResult.from_json(result) if result else None)
+def _lines(ledger: Ledger, cards: Sequence[Card]) -> Iterator[Line]:
+    holders = ledger.holders([card.id for card in cards])
+    results = ledger.results([card.id for card in cards if card.state in _GOOD])
+    for card in cards:
+        if card.state in _GOOD and card.id not in results:
+            raise SscardError(
+                Text("台账中没有该卡的读回数据", "the ledger has nothing read back from this card"),
+                where=f"{card.batch}, row {card.row}",
+                hint=Text("请重新运行校验", "verify the card again"),
+            )
+        result = CardResult.from_json(results[card.id]) if card.id in results else None
+        yield Line(card, Holder.from_json(holders[card.id]).fields, result)
 
 
 class _Table:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -30,6 +30,8 @@ from sscard_ic.ledger.model import (
 )
 from sscard_ic.ledger.serials import allot, settle
 from sscard_ic.ledger.tables import batches, cards, journal, serials
+
+Value = TypeVar("Value")
 
 _CHUNK = 500
 """Values in one IN list; below the limits of every SQLite."""
@@ -186,33 +188,45 @@ class Ledger:
 
     def holder(self, card_id: int) -> bytes:
         """The holder's record as it was imported."""
-        value = self._unsealed(card_id, "holder")
-        assert value is not None
-        return value
+        return self.holders([card_id])[card_id]
+
+    def holders(self, card_ids: Sequence[int]) -> dict[int, bytes]:
+        """Card id → holder's record, of many cards at once."""
+        return self._unsealed(card_ids, cards.c.holder)
 
     def plan(self, card_id: int) -> bytes | None:
         """The plan of a prepared card."""
-        return self._unsealed(card_id, "plan")
+        return self._unsealed([card_id], cards.c.plan).get(card_id)
 
     def result(self, card_id: int) -> bytes | None:
         """What was read back from the finished card."""
-        return self._unsealed(card_id, "result")
+        return self.results([card_id]).get(card_id)
+
+    def results(self, card_ids: Sequence[int]) -> dict[int, bytes]:
+        """Card id → what was read back, of those of the cards that have been."""
+        return self._unsealed(card_ids, cards.c.result)
 
     def store_plans(self, plans: Mapping[int, Plan]) -> None:
-        """Give accepted cards their plans; they become prepared."""
+        """Give accepted cards their plans; they become prepared, all or none."""
         with self._database.write() as connection:
-            for card_id, plan in plans.items():
-                card = self._card(connection, card_id)
-                values = {
-                    "state": CardState.PREPARED,
-                    "historical": plan.historical,
-                    "allotted_chip": plan.historical[7:13],
-                    "plan": self._sealer.seal(plan.blob, _context(card.batch, card.row, "plan")),
-                }
-                query = sa.update(cards).where(cards.c.id == card_id).values(values)
-                prepared = connection.execute(query.where(cards.c.state == CardState.ACCEPTED))
-                if prepared.rowcount != 1:
+            values = []
+            for card in self._cards(connection, list(plans)):
+                if card.state is not CardState.ACCEPTED:
                     raise errors.wrong_state(card, CardState.PREPARED)
+                plan = plans[card.id]
+                sealed = self._sealer.seal(plan.blob, _context(card.batch, card.row, "plan"))
+                values.append(
+                    {
+                        "card": card.id,
+                        "state": CardState.PREPARED,
+                        "historical": plan.historical,
+                        "allotted_chip": plan.historical[7:13],
+                        "plan": sealed,
+                    }
+                )
+            if values:
+                query = sa.update(cards).where(cards.c.id == sa.bindparam("card"))
+                connection.execute(query, values)
 
     def store_result(self, card_id: int, result: bytes) -> None:
         """Keep what was read back from the card, for the return file."""
@@ -268,9 +282,7 @@ class Ledger:
     ) -> None:
         """End a step and move the card to ``state``, both or neither."""
         with self._database.write() as connection:
-            self._write_journal(
-                connection, card_id, step, Phase.END, chip_serial, station, note
-            )
+            self._write_journal(connection, card_id, step, Phase.END, chip_serial, station, note)
             self._advance(connection, card_id, state)
 
     def fail(self, card_id: int, reason: Reason) -> None:
@@ -416,15 +428,25 @@ class Ledger:
     def _update(self, connection: Connection, card_id: int, **values: Any) -> None:
         connection.execute(sa.update(cards).where(cards.c.id == card_id).values(values))
 
-    def _unsealed(self, card_id: int, column: str) -> bytes | None:
-        query = (
-            sa.select(cards.c[column], batches.c.name, cards.c.row)
-            .join(batches, cards.c.batch_id == batches.c.id)
-            .where(cards.c.id == card_id)
-        )
+    def _cards(self, connection: Connection, card_ids: list[int]) -> Iterator[Card]:
+        for chunk in _chunks(card_ids):
+            query = records.card_query().where(cards.c.id.in_(chunk))
+            for row in connection.execute(query).mappings():
+                yield records.card(row)
+
+    def _unsealed(self, card_ids: Sequence[int], column: sa.Column[Any]) -> dict[int, bytes]:
+        sealer = self._sealer
+        found: dict[int, bytes] = {}
         with self._database.read() as connection:
-            sealed, batch, row = connection.execute(query).one()
-        return None if sealed is None else self._sealer.unseal(sealed, _context(batch, row, column))
+            for chunk in _chunks(card_ids):
+                query = (
+                    sa.select(cards.c.id, batches.c.name, cards.c.row, column)
+                    .join(batches, cards.c.batch_id == batches.c.id)
+                    .where(cards.c.id.in_(chunk), column.is_not(None))
+                )
+                for card_id, batch, row, sealed in connection.execute(query):
+                    found[card_id] = sealer.unseal(sealed, _context(batch, row, column.name))
+        return found
 
     def _write_journal(
         self,
@@ -453,5 +475,5 @@ def _context(batch: str, row: int, column: str) -> str:
     return f"cards/{batch}/{row}/{column}"
 
 
-def _chunks(values: list[str]) -> list[list[str]]:
+def _chunks(values: Sequence[Value]) -> list[Sequence[Value]]:
     return [values[at : at + _CHUNK] for at in range(0, len(values), _CHUNK)]

@@ -260,9 +260,11 @@ class _Document:
 
     def _referred(self, key: Key, node: Node) -> Path | None:
         """The file that a reference names; a wrong one becomes a problem."""
+        beside = (node.place.file.parent / str(node.value)).resolve()
+        if beside.suffix == ".toml" and beside.is_file():
+            return beside
         try:
-            beside = node.place.file.parent / str(node.value)
-            return beside.resolve() if beside.suffix == ".toml" else find(str(node.value))
+            return find(str(node.value))
         except InputError as error:
             hint = error.hint or Text("", "")
             text = Text(f"{error.what.zh}；{hint.zh}", f"{error.what.en}; {hint.en}")

@@ -1,4 +1,4 @@
-"""Virtual cards as connections and slots: the only door from the terminal's side to the simulator."""
+"""Virtual cards as connections and slots: the one door from this side to the simulator."""
 
 from __future__ import annotations
 

@@ -3,6 +3,17 @@
 from sscard_ic.simulator.application import Application, Refusal
 from sscard_ic.simulator.chip import Chip
 from sscard_ic.simulator.factory import blank, open_image
+from sscard_ic.simulator.inspection import FileEntry, ImageDescription, describe_image
 from sscard_ic.simulator.memory import Memory
 
-__all__ = ["Application", "Chip", "Memory", "Refusal", "blank", "open_image"]
+__all__ = [
+    "Application",
+    "Chip",
+    "FileEntry",
+    "ImageDescription",
+    "Memory",
+    "Refusal",
+    "blank",
+    "describe_image",
+    "open_image",
+]

@@ -61,7 +61,7 @@ def _deciphered(card: CardState, body: bytes) -> bytes:
         raise Refusal(0x6700)
     plain = des.decrypt(_master_key(card), body)
     length = plain[0]
-    if pad80_if_needed(plain[: 1 + length]) != plain:
+    if len(plain) <= length or pad80_if_needed(plain[: 1 + length]) != plain:
         raise Refusal(0x6A80)
     return plain[1 : 1 + length]
 
