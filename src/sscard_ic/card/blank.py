@@ -122,7 +122,8 @@ class Blank:
             return
         if response.sw != self._settings.file_exists:
             raise Refused(step.what, response.sw)
-        self._channel.send(step.confirm, step.what)
+        for command in step.confirm:
+            self._channel.send(command, step.what)
 
     def _load_key(self, step: LoadKey, identity: CardIdentity) -> None:
         key = _card_key(identity, step.key, step.version)

@@ -241,6 +241,8 @@ class SocialSecurityCard:
                 response = self._channel.ask(command)
                 if response.sw == _NOT_SATISFIED and self._authenticate_for(located.update):
                     self._habits.closed_files.add(name)
+                    # Learning who the card is may have led to another directory.
+                    self._reader.select(located)
                     response = self._channel.ask(command)
                 if not response.sw.ok:
                     raise Refused(

@@ -115,7 +115,9 @@ def _decode(content: bytes, longest_side: int) -> Image.Image:
         # A large camera picture is halved while it is decoded, never below the card's size.
         picture.draft("RGB", (_WIDTH, _HEIGHT))
         ImageOps.exif_transpose(picture, in_place=True)
-        return picture.convert("RGB")
+        plain = picture.convert("RGB")
+        plain.info.clear()  # a comment in it would be saved again
+        return plain
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(longest_side) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:

@@ -139,6 +139,8 @@ class _Lines:
             try:
                 text = line.decode(encoding)
             except UnicodeDecodeError as error:
+                if looks_utf8 and _is_utf8(line):
+                    raise self._is_in_utf8() from error
                 raise self._wrong_encoding(encoding, self.offset + error.start) from error
             if looks_utf8 and not line.isascii():
                 looks_utf8 = _is_utf8(line)
@@ -146,14 +148,7 @@ class _Lines:
             yield text
         # Chinese in UTF-8 is often valid GB18030 too, but hardly ever the other way round.
         if looks_utf8 and multibyte:
-            raise _problem(
-                self._path,
-                Text(
-                    "文件编码是 UTF-8，而该格式应为 GB18030",
-                    "the file is encoded in UTF-8, this format in GB18030",
-                ),
-                hint=Text("请另存为 GB18030（GBK）编码", "save it in GB18030 (GBK)"),
-            )
+            raise self._is_in_utf8()
 
     def sha256(self) -> str:
         """Digest of what was read."""
@@ -164,6 +159,16 @@ class _Lines:
         return InputError(
             what,
             where=f"{self._path}, line {self.number}, byte {at}",
+        )
+
+    def _is_in_utf8(self) -> InputError:
+        return _problem(
+            self._path,
+            Text(
+                "文件编码是 UTF-8，而该格式应为 GB18030",
+                "the file is encoded in UTF-8, this format in GB18030",
+            ),
+            hint=Text("请另存为 GB18030（GBK）编码", "save it in GB18030 (GBK)"),
         )
 
     def _wrong_encoding(self, encoding: str, at: int) -> InputError:

@@ -24,6 +24,8 @@ from sscard_ic.profile.region import Region, ReturnFile
 
 _GOOD = (CardState.VERIFIED, CardState.ACTIVATED)
 _BAD = (CardState.REFUSED, CardState.FAILED)
+_ONE_LINE = dict.fromkeys(range(0x20), " ")
+"""A refused row may hold line ends within quotes; its line in the return file may not."""
 _UNFINISHED = Text("未完成", "not finished")
 
 
@@ -137,7 +139,7 @@ class _Table:
         writer = csv.writer(
             out, delimiter=self._rules.separator, lineterminator=self._rules.newline
         )
-        writer.writerow(cells)
+        writer.writerow([cell.translate(_ONE_LINE) for cell in cells])
         try:
             return out.getvalue().encode(self._rules.encoding)
         except UnicodeEncodeError as error:

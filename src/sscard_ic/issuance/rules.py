@@ -263,6 +263,22 @@ def guardian(row: RowContext) -> Iterator[Reason]:
             yield reason(code, _EMPTY)
 
 
+def writable(row: RowContext) -> Iterator[Reason]:
+    """Whatever else a card could not take, so that preparing an accepted row cannot fail."""
+    for code, item in row.card_fields.items:
+        try:
+            encode(item, row[code])
+        except InputError as error:
+            yield Reason(
+                code,
+                f"{code} cannot be written to the card",
+                Text(
+                    f"{title(code).zh}（{code}）无法写入卡片：{error.what.zh}",
+                    f"{title(code).en} ({code}) cannot be written to the card: {error.what.en}",
+                ),
+            )
+
+
 ROW_RULES: tuple[Rule, ...] = (
     required,
     region,
@@ -277,28 +293,14 @@ ROW_RULES: tuple[Rule, ...] = (
     printable,
     photo,
     guardian,
+    writable,
 )
 
 
 def row_reasons(row: RowContext) -> list[Reason]:
-    """All reasons to refuse ``row``, in the order of the rules."""
-    found = [result for rule in ROW_RULES for result in rule(row)]
-    return found + list(_unwritable(row, {result.field for result in found}))
-
-
-def _unwritable(row: RowContext, known: set[str]) -> Iterator[Reason]:
-    """Whatever else the card could not take, so that preparing an accepted row cannot fail."""
-    for code, item in row.card_fields.items:
-        if code in known:
-            continue
-        try:
-            encode(item, row[code])
-        except InputError as error:
-            yield Reason(
-                code,
-                f"{code} cannot be written to the card",
-                Text(
-                    f"{title(code).zh}（{code}）无法写入卡片：{error.what.zh}",
-                    f"{title(code).en} ({code}) cannot be written to the card: {error.what.en}",
-                ),
-            )
+    """The reasons to refuse ``row``: for each field the first that a rule finds."""
+    found: dict[str, Reason] = {}
+    for rule in ROW_RULES:
+        for result in rule(row):
+            found.setdefault(result.field, result)
+    return list(found.values())

@@ -28,6 +28,10 @@ _KEY_LENGTH = 32
 _NONCE_LENGTH = 12
 _SALT_LENGTH = 16
 _LARGEST = 16 * 1024 * 1024
+_RESTORE = Text(
+    "请从备份恢复；测试密钥库可删除后用 sscard keys init --test 重建",
+    "restore it from a backup; a test vault can be deleted and made anew: sscard keys init --test",
+)
 
 
 class Stored(BaseModel):
@@ -113,12 +117,6 @@ def unseal(raw: bytes, passphrase: Secret, where: str) -> bytes:
         return AESGCM(key).decrypt(envelope.nonce, envelope.body, envelope.authenticated())
     except (InvalidTag, ValueError):
         raise _altered(where) from None
-
-
-_RESTORE = Text(
-    "请从备份恢复；测试密钥库可删除后用 sscard keys init --test 重建",
-    "restore it from a backup; a test vault can be deleted and made anew: sscard keys init --test",
-)
 
 
 def _altered(where: str) -> VaultError:

@@ -10,7 +10,7 @@ from sscard_ic.apdu import ApduError, Command
 from sscard_ic.base import CardError, Text
 from sscard_ic.profile.dialect import Features
 from sscard_ic.simulator.application import Application, Refusal
-from sscard_ic.simulator.memory import Memory, State
+from sscard_ic.simulator.memory import Memory
 from sscard_ic.simulator.silicon import Challenge, Identity
 
 _SELECT, _GET_RESPONSE = 0xA4, 0xC0
@@ -104,7 +104,7 @@ class Chip:
         self.power_off()
         self._memory.close()
 
-    def persistent_state(self) -> dict[str, State]:
+    def persistent_state(self) -> dict[str, object]:
         """What the non-volatile memory holds: path → hex digits or number.
 
         Paths ending in ``/tries`` are counters.

@@ -2,7 +2,7 @@
 
 A command finds its file (6986, 6A82), checks the structure (6981), then the right (6982), then
 what it asks for. With the feature switched off, short identifiers, reading by tag and reading all
-records are answered 6A86.
+records are answered 6A86; personalization, which uses short identifiers itself, still may.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _addressed(card: CardState, sfi: int) -> ElementaryFile:
         if card.file is None:
             raise Refusal(0x6986)
         return card.file
-    if not card.dialect.features.sfi or sfi > _LARGEST_SFI:
+    if sfi > _LARGEST_SFI or not (card.dialect.features.sfi or card.is_open(card.directory)):
         raise Refusal(0x6A86)
     file = card.directory.file_by_sfi(sfi)
     if file is None:

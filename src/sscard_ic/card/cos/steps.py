@@ -23,11 +23,16 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A file that must come to exist; when it already does, ``confirm`` must select it."""
+    """A file that must come to exist.
+
+    When the card says it does already, the commands of ``confirm`` select it, and come back to
+    the directory that the next step expects. Empty for files that no command selects (keys, FCI):
+    the steps that follow write into them.
+    """
 
     what: Text
     command: Command
-    confirm: Command
+    confirm: tuple[Command, ...]
 
 
 @dataclass(frozen=True, slots=True)

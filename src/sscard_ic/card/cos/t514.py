@@ -130,9 +130,11 @@ class T514Builder:
             key_file_sfi=0 if is_adf else _KEY_FILE_SFI,
             transaction_sfi=_TRANSACTION_SFI if directory.kind == "DDF" else 0,
         )
-        return Create(
-            Text(f"建立目录 {name}", f"create directory {name}"), command, _select(directory)
-        )
+        confirm: tuple[Command, ...] = (_select(directory),)
+        if is_adf:
+            assert directory.parent is not None, "an ADF lies in a DDF"
+            confirm += (_select(self._structure.directories[directory.parent]),)
+        return Create(Text(f"建立目录 {name}", f"create directory {name}"), command, confirm)
 
     def _select_directory(self, name: str) -> Send:
         return Send(
@@ -169,7 +171,7 @@ class T514Builder:
                 read=bytes((_NEVER, _NEVER)),
                 update=_BY_MASTER,
             ),
-            iso.select_fid(tables.internal_files.keys, 0x02),
+            (),
         )
 
     def _directory_file(self, ddfs: Sequence[str]) -> Iterator[Step]:
@@ -190,7 +192,7 @@ class T514Builder:
                 read=bytes((_FREE, _FREE)),
                 update=_BY_MASTER,
             ),
-            iso.select_fid(fid, 0x02),
+            (iso.select_fid(fid, 0x02),),
         )
         what = Text("写目录文件 DIR", "write the directory file DIR")
         yield Send(what, iso.select_fid(fid, 0x02))
@@ -221,7 +223,7 @@ class T514Builder:
                 read=bytes((_NEVER, _NEVER)),
                 update=_BY_MASTER,
             ),
-            iso.select_fid(self._tables.internal_files.fci, 0x02),
+            (),
         )
         for number, record in enumerate(records, 1):
             yield Send(what, t514.write_fci_record(number, _FCI_SFI, record))
@@ -327,7 +329,7 @@ class T514Builder:
                 read_logic=read_logic,
                 update_logic=update_logic,
             ),
-            iso.select_fid(int(file_name, 16), 0x02),
+            (iso.select_fid(int(file_name, 16), 0x02),),
         )
 
     def _right(self, rule: AccessRule, directory: str) -> tuple[int, bytes]:

@@ -1,0 +1,105 @@
+"""What the cryptographic functions promise for every input."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sscard_ic.crypto import des, keys, mac
+from sscard_ic.crypto.published import published_test_key
+
+blocks = st.binary(min_size=8, max_size=8)
+two_keys = st.binary(min_size=16, max_size=16)
+
+
+@given(st.one_of(blocks, two_keys), st.lists(blocks, max_size=5))
+def test_decryption_undoes_encryption(key: bytes, parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    assert des.decrypt(key, des.encrypt(key, data)) == data
+
+
+@given(two_keys, st.lists(blocks, min_size=1, max_size=5))
+def test_one_encryptor_serves_many_blocks(key: bytes, parts: list[bytes]) -> None:
+    engine = des.Encryptor(key)
+    assert [engine.encrypt(part) for part in parts] == [des.encrypt(key, part) for part in parts]
+
+
+@pytest.mark.parametrize("length", [0, 7, 9, 15, 17, 24])
+def test_other_key_lengths_are_refused(length: int) -> None:
+    with pytest.raises(ValueError, match="8 or 16 bytes"):
+        des.encrypt(bytes(length), bytes(8))
+
+
+def test_data_must_be_whole_blocks() -> None:
+    with pytest.raises(ValueError, match=r"block"):
+        des.encrypt(bytes(16), bytes(7))
+    with pytest.raises(ValueError, match="blocks"):
+        des.Encryptor(bytes(16)).encrypt(bytes(7))
+
+
+@given(blocks, blocks)
+def test_single_length_keys_stay_single_length(key: bytes, factor: bytes) -> None:
+    assert keys.diversify(key, factor) == des.encrypt(key, factor)
+
+
+@pytest.mark.parametrize("length", [0, 7, 9, 16])
+def test_factor_challenge_and_text_have_eight_bytes(length: int) -> None:
+    with pytest.raises(ValueError, match="factor has 8"):
+        keys.diversify(bytes(16), bytes(length))
+    with pytest.raises(ValueError, match="challenge has 8"):
+        keys.process_key(bytes(16), bytes(length))
+    with pytest.raises(ValueError, match="text has 8"):
+        keys.authentication_cryptogram(bytes(16), bytes(8), bytes(length))
+
+
+def test_check_value_of_the_zero_key() -> None:
+    # FIPS 81 / NIST SP 800-17: DES of the zero block under the zero key is 8CA64DE9C1B123A7.
+    assert keys.check_value(bytes(16)).hex().upper() == "8CA64D"
+
+
+@given(two_keys)
+def test_parity_changes_nothing_but_parity(key: bytes) -> None:
+    adjusted = keys.adjust_parity(key)
+    assert all(byte.bit_count() % 2 == 1 for byte in adjusted)
+    assert [byte >> 1 for byte in adjusted] == [byte >> 1 for byte in key]
+    assert keys.same_key(key, adjusted)
+    assert keys.check_value(key) == keys.check_value(adjusted)
+
+
+@given(two_keys, st.integers(0, 15), st.integers(1, 7))
+def test_keys_that_differ_beyond_parity_are_different(key: bytes, at: int, bit: int) -> None:
+    other = bytearray(key)
+    other[at] ^= 1 << bit
+    assert not keys.same_key(key, bytes(other))
+
+
+@given(st.binary(max_size=40))
+def test_padding(data: bytes) -> None:
+    padded = mac.pad80(data)
+    assert len(padded) % 8 == 0
+    assert len(data) < len(padded) <= len(data) + 8
+    assert padded.rstrip(b"\x00") == data + b"\x80"
+    aligned = len(data) % 8 == 0
+    assert mac.pad80_if_needed(data) == (data if aligned else padded)
+
+
+@given(blocks, st.binary(max_size=40), blocks)
+def test_retail_mac_with_equal_halves_is_the_des_mac(key: bytes, data: bytes, iv: bytes) -> None:
+    assert mac.retail_mac(key + key, data, iv) == mac.des_mac(key, data, iv)
+
+
+def test_macs_refuse_keys_of_the_other_length() -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        mac.retail_mac(bytes(8), b"")
+    with pytest.raises(ValueError, match="8 bytes"):
+        mac.des_mac(bytes(16), b"")
+
+
+def test_published_keys_never_change() -> None:
+    # Virtual blanks and vaults of different machines and releases must fit together.
+    label = b"sscard-ic published test key|UKSSSE|2"
+    assert published_test_key("UKSSSE", 2) == hashlib.sha256(label).digest()[:16]
+    assert published_test_key("STK", 1, 8) == published_test_key("STK", 1)[:8]

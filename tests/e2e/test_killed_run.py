@@ -1,0 +1,107 @@
+"""A run of 100 cards, killed with SIGKILL 50 times at random and continued each time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import signal
+from collections import Counter
+from pathlib import Path
+
+from tests.support.kill_target import run_station
+from tests.support.plant import (
+    import_rows,
+    make_vault,
+    open_ledger,
+    sample_row,
+)
+
+from sscard_ic.card import SocialSecurityCard
+from sscard_ic.codec.text import decode_an
+from sscard_ic.issuance.prepare import prepare_batch
+from sscard_ic.keys import SoftwareVault
+from sscard_ic.ledger import CardState, Ledger, Phase, SerialState, Step
+from sscard_ic.profile import load
+from sscard_ic.reader import open_session
+from sscard_ic.reader.virtual import new_blank, open_virtual
+
+CARDS = 100
+KILLS = 50
+LONGEST_LIFE = 0.15
+"""Seconds; a card takes about a third of it, so that every step meets its kills."""
+
+SEED = 20261121
+
+
+def test_killed_fifty_times_every_card_is_made_once(tmp_path: Path) -> None:
+    vault = make_vault(tmp_path)
+    profile = load("dalian")
+    for _ in range(CARDS):
+        new_blank(profile, tmp_path / "deck")
+    with open_ledger(tmp_path / "ledger.db", vault) as ledger:
+        batch = import_rows(ledger, profile, tmp_path, CARDS)
+        prepare_batch(ledger, batch, profile, vault)
+    chance = random.Random(SEED)
+    kills = 0
+    while kills < KILLS:
+        kills += run_and_kill(tmp_path, batch, chance.uniform(0, LONGEST_LIFE))
+    assert run_and_kill(tmp_path, batch, None) == 0
+    with open_ledger(tmp_path / "ledger.db", vault) as ledger:
+        assert_all_made_once(ledger, batch)
+        assert_cards_correct(tmp_path, ledger, vault, batch)
+
+
+def run_and_kill(folder: Path, batch: str, life: float | None) -> int:
+    """One run, killed after ``life`` seconds unless it is done before; 1 when it was killed."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.support.kill_target"])
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=run_station, args=(folder, batch, "dalian", there))
+    process.start()
+    there.close()
+    assert here.recv() == "ready"
+    process.join(life)
+    process.kill()
+    process.join()
+    code = process.exitcode
+    process.close()
+    here.close()
+    assert code in (0, -signal.SIGKILL)
+    return int(code != 0)
+
+
+def assert_all_made_once(ledger: Ledger, batch: str) -> None:
+    assert ledger.counts(batch) == {CardState.VERIFIED: CARDS}
+    assert ledger.serial_counts("210200") == {SerialState.USED: CARDS}
+    cards = ledger.cards_of(batch)
+    assert len({card.chip_serial for card in cards}) == CARDS
+    begun = Counter()
+    for card in cards:
+        entries = ledger.journal_of(card.id)
+        for step in (Step.INITIALISE, Step.PERSONALIZE, Step.FINISH, Step.VERIFY):
+            phases = [entry.phase for entry in entries if entry.step is step]
+            assert phases[0] is Phase.BEGIN
+            assert phases[-1] is Phase.END
+            assert phases.count(Phase.END) == 1
+            begun[step] += phases.count(Phase.BEGIN)
+    # The kills did hit cards in work: steps were begun again.
+    assert sum(begun.values()) > 4 * CARDS
+
+
+def assert_cards_correct(
+    folder: Path, ledger: Ledger, vault: SoftwareVault, batch: str
+) -> None:
+    assert not list((folder / "deck").glob("*.img"))
+    images = sorted((folder / "deck" / "good").glob("*.img"))
+    assert len(images) == CARDS
+    profile = load("dalian")
+    by_chip = {card.chip_serial: card for card in ledger.cards_of(batch)}
+    for image in images:
+        session = open_session(open_virtual(image))
+        card = SocialSecurityCard(session, profile, vault)
+        card.check_authenticity()
+        values = card.read_basic().values
+        session.close()
+        row = sample_row("dalian", by_chip[bytes.fromhex(image.stem)].row)
+        assert decode_an(values["SSSE.EF05.07"]) == row["AAZ500"]
+        assert decode_an(values["SSSE.EF06.08"]) == row["AAC002"]

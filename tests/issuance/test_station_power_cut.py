@@ -1,0 +1,161 @@
+"""The power fails at every exchange of a card's initialise, personalize and finish.
+
+Once before the card executes the command, once after it executed with the answer lost; then the
+run is continued, and the card must hold what an undisturbed run leaves (design: power cut).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.plant import (
+    FACTORY_SERIAL,
+    ChipSlot,
+    copies,
+    import_rows,
+    open_ledger,
+)
+
+from sscard_ic.base import Text
+from sscard_ic.base.secret import Secretive
+from sscard_ic.issuance.prepare import prepare_batch
+from sscard_ic.issuance.station import Station
+from sscard_ic.keys import SoftwareVault
+from sscard_ic.ledger import CardState, Ledger, Phase, Step
+from sscard_ic.profile import load
+from sscard_ic.reader import Connection
+from sscard_ic.reader.connection import ReaderError
+from sscard_ic.reader.wrappers import Wrapper
+from sscard_ic.simulator import Chip, blank
+from sscard_ic.simulator.memory import State
+
+SHARES = 6
+"""Tests that the cuts are dealt out to, so that they run side by side."""
+
+
+class PowerCut(ReaderError):
+    """The card lost its power."""
+
+    def __init__(self) -> None:
+        super().__init__(Text("断电", "power cut"))
+
+
+class Cutter(Wrapper):
+    """Cuts the power at one exchange of the slot, counted from 0 over all sessions."""
+
+    def __init__(self, inner: Connection, slot: CuttingSlot) -> None:
+        super().__init__(inner)
+        self._slot = slot
+
+    def transmit(self, command: Secretive) -> bytes:
+        slot = self._slot
+        number, slot.count = slot.count, slot.count + 1
+        if number != slot.cut_at:
+            return self.inner.transmit(command)
+        if slot.executed:
+            self.inner.transmit(command)
+        raise PowerCut
+
+
+class CuttingSlot(ChipSlot):
+    """A slot in which the power fails at exchange ``cut_at``."""
+
+    def __init__(self, chip: Chip, cut_at: int | None = None, executed: bool = False) -> None:
+        super().__init__(chip)
+        self.cut_at = cut_at
+        self.executed = executed
+        self.count = 0
+
+    def connect(self) -> Connection:
+        return Cutter(super().connect(), self)
+
+
+class Workshop:
+    """One prepared row, as often as it is needed."""
+
+    def __init__(self, folder: Path, vault: SoftwareVault) -> None:
+        self.profile = load("dalian")
+        self.vault = vault
+        template = folder / "template.db"
+        with open_ledger(template, vault) as ledger:
+            self.batch = import_rows(ledger, self.profile, folder, 1)
+            prepare_batch(ledger, self.batch, self.profile, vault)
+        self._copies = copies(template, folder)
+
+    def ledger(self) -> Ledger:
+        return open_ledger(next(self._copies), self.vault)
+
+    def chip(self) -> Chip:
+        return blank(self.profile, FACTORY_SERIAL)
+
+    def run(self, ledger: Ledger, slot: CuttingSlot) -> None:
+        Station(slot, ledger, self.profile, self.vault).run(self.batch)
+
+
+@pytest.fixture(scope="module")
+def workshop(
+    tmp_path_factory: pytest.TempPathFactory, plant_vault: SoftwareVault
+) -> Iterator[Workshop]:
+    yield Workshop(tmp_path_factory.mktemp("cut"), plant_vault)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workshop: Workshop) -> tuple[dict[str, State], int]:
+    """What a whole run leaves on the card, and the exchanges up to the end of finish."""
+    chip = workshop.chip()
+    slot = CuttingSlot(chip)
+    finished_at = []
+    with workshop.ledger() as ledger:
+        complete = ledger.complete
+
+        def note_finish(card_id: int, step: Step, *args: object, **options: object) -> None:
+            complete(card_id, step, *args, **options)  # type: ignore[arg-type]
+            if step is Step.FINISH:
+                finished_at.append(slot.count)
+
+        ledger.complete = note_finish  # type: ignore[method-assign]
+        workshop.run(ledger, slot)
+    assert slot.good == [chip]
+    return essence(chip), finished_at[0]
+
+
+def essence(chip: Chip) -> dict[str, State]:
+    """The persistent memory, counters apart."""
+    return {
+        path: state
+        for path, state in chip.persistent_state().items()
+        if not path.endswith("/tries")
+    }
+
+
+@pytest.mark.parametrize("executed", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("share", range(SHARES))
+def test_a_cut_at_any_exchange_is_made_good(
+    workshop: Workshop, undisturbed: tuple[dict[str, State], int], share: int, executed: bool
+) -> None:
+    expected, exchanges = undisturbed
+    assert exchanges > 150
+    for cut_at in range(share, exchanges, SHARES):
+        chip = workshop.chip()
+        with workshop.ledger() as ledger:
+            with pytest.raises(PowerCut):
+                workshop.run(ledger, CuttingSlot(chip, cut_at, executed))
+            slot = CuttingSlot(chip)
+            workshop.run(ledger, slot)
+            assert slot.good == [chip], f"cut at exchange {cut_at}"
+            assert essence(chip) == expected, f"cut at exchange {cut_at}"
+            (card,) = ledger.cards_of(workshop.batch)
+            assert card.state is CardState.VERIFIED
+            assert_journal_complete(ledger, card.id)
+
+
+def assert_journal_complete(ledger: Ledger, card_id: int) -> None:
+    """Every step was begun and ended; it ended once."""
+    entries = ledger.journal_of(card_id)
+    for step in (Step.INITIALISE, Step.PERSONALIZE, Step.FINISH, Step.VERIFY):
+        phases = [entry.phase for entry in entries if entry.step is step]
+        assert phases.count(Phase.END) == 1
+        assert phases[0] is Phase.BEGIN
+        assert phases[-1] is Phase.END

@@ -1,0 +1,114 @@
+"""Virtual cards as connections, decks, and the words of ``--reader``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sscard_ic.base import InputError
+from sscard_ic.profile import load
+from sscard_ic.reader import open_connection, open_slot
+from sscard_ic.reader.connection import ReaderError
+from sscard_ic.reader.opening import reader_spec
+from sscard_ic.reader.virtual import VirtualDeck, deck_of, new_blank, open_virtual
+
+
+def test_a_blank_has_an_atr_of_its_own(tmp_path: Path) -> None:
+    profile = load("dalian")
+    first, second = (new_blank(profile, tmp_path) for _ in range(2))
+    with_first, with_second = open_virtual(first), open_virtual(second)
+    assert with_first.atr[:11] == with_second.atr[:11]
+    assert with_first.atr != with_second.atr
+    assert with_first.atr[-6:].hex().upper() == first.stem
+    with_first.close()
+    with_second.close()
+    assert first.stat().st_mode & 0o777 == 0o600
+
+
+def test_deck_gives_cards_in_order_and_sorts_them(tmp_path: Path) -> None:
+    for _ in range(3):
+        new_blank(load("dalian"), tmp_path)
+    names = sorted(path.name for path in tmp_path.glob("*.img"))
+    deck = deck_of(tmp_path)
+    for verdict in (True, False, None):
+        assert deck.wait_card()
+        deck.connect()
+        deck.release(verdict)
+    assert [p.name for p in (tmp_path / "good").iterdir()] == names[:1]
+    assert [p.name for p in (tmp_path / "rejected").iterdir()] == names[1:2]
+    assert [p.name for p in tmp_path.glob("*.img")] == names[2:]
+    assert deck.wait_card()
+    deck.connect()
+    deck.release(True)
+    assert not deck.wait_card()
+
+
+def test_an_empty_deck_is_filled_where_blanks_are_made(tmp_path: Path) -> None:
+    profile = load("urumqi")
+    deck = VirtualDeck(
+        tmp_path / "in",
+        tmp_path / "out",
+        tmp_path / "bad",
+        lambda folder: new_blank(profile, folder),
+    )
+    for _ in range(2):
+        assert deck.wait_card()
+        deck.connect()
+        deck.release(True)
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_a_slot_without_card_says_so(tmp_path: Path) -> None:
+    deck = deck_of(tmp_path)
+    assert not deck.wait_card()
+    with pytest.raises(ReaderError, match="no card in the slot"):
+        deck.connect()
+
+
+def test_specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSCARD_HOME", str(tmp_path))
+    fresh = open_connection("virtual:new:dalian")
+    assert fresh.transmit(bytes.fromhex("00A40000023F00")) == b"\x6a\x82"
+    fresh.close()
+    (image,) = (tmp_path / "cards").glob("*.img")
+    again = open_connection(f"virtual:{image}")
+    assert again.atr == fresh.atr
+    again.close()
+    assert open_slot(f"virtual:dir:{tmp_path / 'cards'}").wait_card()
+    assert open_slot("virtual:new:urumqi").wait_card()
+
+
+@pytest.mark.parametrize(
+    ("spec", "match"),
+    [
+        ("", "no reader given"),
+        ("ACME reader 0", "unknown reader"),
+        ("virtual:", "unknown reader"),
+        ("virtual:dir:/nowhere", "works on one card"),
+        ("virtual:/nowhere.img", "cannot be read"),
+    ],
+)
+def test_specs_that_cannot_be_opened(
+    spec: str, match: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSCARD_READER", raising=False)
+    with pytest.raises(InputError) as caught:
+        open_connection(reader_spec(spec))
+    assert match in str(caught.value)
+    assert caught.value.what.zh != caught.value.what.en
+
+
+@pytest.mark.parametrize(
+    ("spec", "match"),
+    [("virtual:dir:/nowhere", "no such folder"), ("virtual:a.img", "needs a deck")],
+)
+def test_slots_that_cannot_be_opened(spec: str, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        open_slot(spec)
+
+
+def test_the_environment_names_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSCARD_READER", "virtual:x.img")
+    assert reader_spec(None) == "virtual:x.img"
+    assert reader_spec("virtual:y.img") == "virtual:y.img"
