@@ -101,6 +101,7 @@ BROKEN = [
     (ADULT, {"AAC002": "21029919921003345"}, ["AAC002 is not a number of 18 characters"]),
     (ADULT, {"AAC002": "21029919921003345x"}, ["AAC002 is not a number of 18 characters"]),
     (ADULT, {"AAC003": "宋\x07轩"}, ["AAC003 holds a control character"]),
+    (ADULT, {"AAC010": "1\u0085号"}, ["AAC010 holds a control character"]),
     (ADULT, {"AAC004": ""}, ["AAC004 empty"]),
     (ADULT, {"AAC004": "3"}, ["AAC004 not a code of table T13"]),
     (ADULT, {"AAC005": ""}, ["AAC005 empty"]),
@@ -174,6 +175,24 @@ def test_unusual_but_right(
     check: Check, sample_rows: Rows, number: int, change: dict[str, str]
 ) -> None:
     assert reasons(check([{**sample_rows[number], **change}])) == []
+
+
+def test_whatever_a_card_cannot_take_is_refused(
+    check: Check, sample_rows: Rows, dalian: CardProfile
+) -> None:
+    """A profile may send any field to any item: here the address to one of digits."""
+    directories = dict(dalian.structure.directories)
+    file = directories["DF01"].files["EF06"]
+    items = tuple(
+        item.model_copy(update={"source": "AAE006"}) if item.tag == 0x24 else item
+        for item in file.items
+    )
+    files = {**directories["DF01"].files, "EF06": file.model_copy(update={"items": items})}
+    directories["DF01"] = directories["DF01"].model_copy(update={"files": files})
+    structure = dalian.structure.model_copy(update={"directories": directories})
+
+    report = check(sample_rows[:1], replace(dalian, structure=structure))
+    assert reasons(report) == [(1, "AAE006", "AAE006 cannot be written to the card")]
 
 
 def citizen(birth: str) -> dict[str, str]:

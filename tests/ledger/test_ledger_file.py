@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from sscard_ic.base.errors import InputError
-from sscard_ic.ledger import Ledger
+from sscard_ic.ledger import Ledger, database
 from sscard_ic.ledger.database import open_database
 from sscard_ic.ledger.tables import HEAD, metadata
 
@@ -52,11 +52,11 @@ def test_write_ahead_log_and_foreign_keys(ledger: Ledger, path: Path) -> None:
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
-    database = open_database(path)
-    with database.read() as used:
+    settings = open_database(path)
+    with settings.read() as used:
         for pragma, value in (("synchronous", 1), ("foreign_keys", 1), ("busy_timeout", 30000)):
             assert used.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
-    database.close()
+    settings.close()
 
 
 def test_programs_may_open_a_new_ledger_at_once(path: Path) -> None:
@@ -98,3 +98,21 @@ def test_a_path_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(InputError, match="cannot be opened"):
         Ledger.open(file / "ledger.db")
+
+
+def test_a_ledger_locked_by_another_program_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0)
+    with Ledger.open(path) as ledger, sqlite3.connect(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(InputError, match="database is locked"):
+            ledger.allot_serials("batch", "210200", 1, 9)
+        other.rollback()
+        assert ledger.allot_serials("batch", "210200", 1, 9) == {}
+    other.close()
+
+
+def test_an_empty_database_becomes_a_ledger(path: Path) -> None:
+    path.touch()
+    assert _open(path) == 0

@@ -276,9 +276,7 @@ class TestThirdGeneration:
             update={"files": {**directory.files, "EF05": file.model_copy(update={"items": items})}}
         )
         directories = {**structure.directories, "SSSE": changed}
-        return replace(
-            profile, structure=structure.model_copy(update={"directories": directories})
-        )
+        return replace(profile, structure=structure.model_copy(update={"directories": directories}))
 
     @pytest.mark.parametrize(
         ("rule", "conditions", "sw"),

@@ -160,8 +160,8 @@ class SecurityMachine(RuleBasedStateMachine):
             return
         stored = self.card.chip.persistent_state()
         assert stored.get("ssc/3F00/DDF1/EF80/010000/tries", MAX_TRIES) == self.pin_tries
-        assert stored.get("ssc/3F00/DDF1/EF80/0D0A01/tries", MAX_TRIES) == (
-            self.tries["SSSE", 0x0A]
+        assert (
+            stored.get("ssc/3F00/DDF1/EF80/0D0A01/tries", MAX_TRIES) == (self.tries["SSSE", 0x0A])
         )
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 from rich.table import Table
@@ -18,7 +18,7 @@ from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.resources import samples_dir
 from sscard_ic.base.secret import Secret
 from sscard_ic.card import HabitBook, SocialSecurityCard
-from sscard_ic.cli.common import FAILED, print_json, say, stdout_console, tr
+from sscard_ic.cli.common import FAILED, language, print_json, stdout_console, tr
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.read import show
 from sscard_ic.issuance.checks import check_file
@@ -215,47 +215,33 @@ def _prepare_folder(out: Path) -> None:
 
 def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
     console = stdout_console()
-    table = Table(box=None)
-    for zh, en in (
-        ("批次", "batch"),
-        ("规范", "profile"),
-        ("行", "rows"),
-        ("拒绝", "refused"),
-        ("合格", "verified"),
-        ("每卡指令", "exchanges/card"),
-        ("秒", "seconds"),
-    ):
-        justify: Literal["left", "right"] = "left" if en in ("batch", "profile") else "right"
-        table.add_column(tr(zh, en), justify=justify, overflow="fold")
+    table = Table(box=None, pad_edge=False)
+    table.add_column(tr("批次", "batch"), no_wrap=True)
+    columns = {
+        "rows": Text("行数", "rows"),
+        "refused": Text("拒绝", "refused"),
+        "verified": Text("合格", "verified"),
+        "exchanges_per_card": Text("每卡指令", "exchanges/card"),
+        "seconds": Text("秒", "seconds"),
+    }
+    for title in columns.values():
+        table.add_column(title.to(language()), justify="right", no_wrap=True)
     for batch in made:
-        row = batch.to_json()
-        table.add_row(
-            batch.name,
-            batch.profile.name,
-            *(str(row[key]) for key in ("rows", "refused", "verified", "exchanges_per_card")),
-            str(row["seconds"]),
-        )
+        values = batch.to_json()
+        table.add_row(batch.name, *(str(values[key]) for key in columns))
     console.print(table)
     for batch in made:
-        console.print(f"{tr('回盘文件', 'return file')}  {batch.return_file}")
-    console.print()
-    console.print(tr("读回一张卡：", "One card read back:"), style="bold")
+        click.echo(f"{tr('回盘文件', 'return file')}  {batch.return_file}")
+    click.echo(f"\n{tr('读回一张卡：', 'One card read back:')}")
     _show_card(made[0].profile, image)
-    console.print()
-    console.print(
-        tr(
-            f"已启用 {image}，新密码 {NEW_PIN}；共 {seconds} 秒。",
-            f"Activated {image}, new PIN {NEW_PIN}; {seconds} s in all.",
-        )
+    activated = Text(
+        f"\n已启用 {image}，新密码 {NEW_PIN}；共 {seconds} 秒。",
+        f"\nActivated {image}, new PIN {NEW_PIN}; {seconds} s in all.",
     )
-    say(
-        Text(
-            f"接着试：export SSCARD_HOME={out} SSCARD_PASSPHRASE={PASSPHRASE}\n"
-            f"  sscard read --all --keys --reader virtual:{image}",
-            f"Go on with: export SSCARD_HOME={out} SSCARD_PASSPHRASE={PASSPHRASE}\n"
-            f"  sscard read --all --keys --reader virtual:{image}",
-        )
-    )
+    click.echo(activated.to(language()))
+    click.echo(tr("接着试：", "Go on with:"))
+    click.echo(f"  export SSCARD_HOME={out} SSCARD_PASSPHRASE={PASSPHRASE}")
+    click.echo(f"  sscard read --all --keys --reader virtual:{image}")
 
 
 def _show_card(profile: CardProfile, image: Path) -> None:

@@ -6,6 +6,7 @@ The phrases of the reasons are stable: programs compare them. They never hold a 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -229,7 +230,7 @@ def _too_long(length: int) -> Text:
 def printable(row: RowContext) -> Iterator[Reason]:
     """Control characters would cut a text short on the card."""
     for code, value in row.fields.items():
-        if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+        if any(unicodedata.category(character) == "Cc" for character in value):
             yield reason(code, Text("含有控制字符", "holds a control character"))
 
 

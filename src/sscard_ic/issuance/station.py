@@ -129,7 +129,9 @@ class Station:
         if card is None:
             Blank(session, self._profile, self._keys, serial).check_fresh()
             return self._ledger.claim_next(batch, self._slot.name, serial)
-        if card.batch != batch or card.state is CardState.FAILED:
+        # A row not begun yet has met no chip: the card with its ATR comes from somewhere else.
+        mine = card.batch == batch and card.chip_serial is not None
+        if not mine or card.state is CardState.FAILED:
             raise CardError(
                 Text(
                     f"此卡属于批次 {card.batch} 第 {card.row} 行（{card.state}）",

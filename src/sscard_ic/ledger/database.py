@@ -23,7 +23,8 @@ _BUSY_SECONDS = 30
 class Database:
     """A ledger file with its connections; transactions are opened explicitly."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._path = path
         self._readers = engine
         # Writers take the lock at once: a transaction that reads first and writes later would
         # fail when another process wrote in between.
@@ -32,14 +33,23 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view."""
-        with self._readers.begin() as connection:
+        with self._failures_in_words(), self._readers.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """An exclusive transaction, committed at the end, rolled back by an exception."""
-        with self._writers.begin() as connection:
+        with self._failures_in_words(), self._writers.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _failures_in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise
+        except sa.exc.DatabaseError as error:
+            raise _unusable(self._path, error) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -52,12 +62,9 @@ def open_database(path: Path) -> Database:
     Raises :class:`InputError` for a file that is no ledger or comes from a newer program.
     """
     _create_private(path)
-    database = Database(_engine(path))
+    database = Database(_engine(path), path)
     try:
         _migrate(database, path)
-    except sa.exc.DatabaseError as error:
-        database.close()
-        raise _unusable(path, error) from error
     except InputError:
         database.close()
         raise
@@ -157,10 +164,10 @@ def _unusable(path: Path, error: sa.exc.DatabaseError) -> InputError:
     if "not a database" in cause or "malformed" in cause:
         return _not_a_ledger(path)
     return InputError(
-        Text(f"无法打开台账：{cause}", f"the ledger cannot be opened: {cause}"),
+        Text(f"台账无法读写：{cause}", f"the ledger cannot be used: {cause}"),
         where=str(path),
         hint=Text(
-            "请确认没有其他程序锁定该文件后重试",
-            "make sure that no other program locks it, try again",
+            "请确认磁盘未满、没有其他程序锁定该文件，然后重试",
+            "see that the disk is not full and no other program locks the file, then try again",
         ),
     )

@@ -79,21 +79,34 @@ def open_image(path: Path, *, entropy: Entropy = os.urandom) -> Chip:
     Raises :class:`InputError` when the file is no image, damaged or in use.
     """
     memory = Memory.open(path)
-    return _chip(memory, _dialect(memory, path), entropy)
+    return _chip(memory, dialect_of(memory, path), entropy)
 
 
-def _dialect(memory: Memory, path: Path) -> Dialect:
+def dialect_of(memory: Memory, path: Path) -> Dialect:
+    """The dialect in the header of the image ``path``; raises :class:`InputError`."""
     try:
         return Dialect.model_validate(memory.header["dialect"])
     except (KeyError, ValidationError) as error:
         raise damaged(f"{path}:1") from error
 
 
-def _chip(memory: Memory, dialect: Dialect, entropy: Entropy) -> Chip:
-    features, settings = dialect.features, dialect.settings
-    identity = Identity(memory, features.protocol)
-    challenge = Challenge(entropy)
-    card = CardState(memory, dialect, Mask(memory.header["mask"]), identity, challenge)
+def card_of(memory: Memory, dialect: Dialect, entropy: Entropy = os.urandom) -> CardState:
+    """The file system in ``memory``; raises :class:`InputError` when it is damaged."""
+    identity = Identity(memory, dialect.features.protocol)
+    mask = Mask(memory.header["mask"])
+    card = CardState(memory, dialect, mask, identity, Challenge(entropy))
     t514.restore(card)
+    return card
+
+
+def _chip(memory: Memory, dialect: Dialect, entropy: Entropy) -> Chip:
+    card = card_of(memory, dialect, entropy)
     application = SocialSecurityApplication(card, t514.COMMANDS)
-    return Chip(memory, [application], identity, challenge, features, settings.challenge)
+    return Chip(
+        memory,
+        [application],
+        card.identity,
+        card.challenge,
+        dialect.features,
+        dialect.settings.challenge,
+    )

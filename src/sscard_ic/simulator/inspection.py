@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sscard_ic.profile.dialect import Dialect
+from sscard_ic.simulator.factory import card_of, dialect_of
+from sscard_ic.simulator.files import ROOT, Directory, ElementaryFile
 from sscard_ic.simulator.memory import Memory
 
-_ROOT = "ssc/"
-_MF = "3F00"
+_ROOT = f"{ROOT}/"
 _TYPE_AT = 7
 """Place of the type byte in the header of an elementary file (ref 11 §5.2)."""
 
@@ -47,52 +50,40 @@ def describe_image(path: Path) -> ImageDescription:
     Raises :class:`InputError` when the file is no image or damaged.
     """
     memory = Memory.read(path)
-    header, states = memory.header, memory.states
-    files = {
-        key.removeprefix(_ROOT): str(value)
-        for key, value in states.items()
-        if key.startswith(_ROOT) and _is_file(key)
-    }
-    names = {code: name for name, code in header["dialect"]["file_types"].items()}
-    entries = [
-        FileEntry(name, _kind(name, spec, names), _children(name, states, files))
-        for name, spec in sorted(files.items())
-    ]
-    ended = bool(states.get(f"{_ROOT}{_MF}/ended"))
+    dialect = dialect_of(memory, path)
+    card = card_of(memory, dialect)
+    mf = card.mf
     return ImageDescription(
-        profile=header["profile"],
-        dialect=header["dialect"]["name"],
-        factory_serial=header["serial"],
-        atr=f"{states['chip/atr']}{states['chip/unique']}",
-        state="issued" if ended else "open" if _MF in files else "blank",
+        profile=memory.header["profile"],
+        dialect=dialect.name,
+        factory_serial=memory.header["serial"],
+        atr=card.identity.atr().hex().upper(),
+        state="blank" if mf is None else "issued" if mf.ended else "open",
         locked=tuple(
             key.removeprefix(_ROOT).removesuffix("/tries")
-            for key, value in states.items()
+            for key, value in memory.states.items()
             if key.endswith("/tries") and value == 0
         ),
-        files=tuple(entries),
+        files=tuple(_entries(memory, dialect, mf)) if mf is not None else (),
     )
 
 
-def _is_file(key: str) -> bool:
-    """Whether the last part is a file identifier: four hex digits below MF, DDF, ADF."""
-    last = key.rsplit("/", 1)[-1]
-    return len(last) == 4 and last[:2] in ("3F", "DD", "DF", "EF")
+def _entries(memory: Memory, dialect: Dialect, directory: Directory) -> Iterator[FileEntry]:
+    """A directory and what is in it, each directory's files before its children."""
+    yield FileEntry(directory.path.removeprefix(_ROOT), directory.spec.kind, 0)
+    names = {code: name for name, code in dialect.file_types}
+    children = sorted(directory.children.values(), key=lambda child: child.spec.fid)
+    for child in children:
+        if isinstance(child, ElementaryFile):
+            header = bytes.fromhex(str(memory.states[child.path]))
+            kind = names[header[_TYPE_AT]]
+            yield FileEntry(child.path.removeprefix(_ROOT), kind, _parts(memory, child))
+    for child in children:
+        if isinstance(child, Directory):
+            yield from _entries(memory, dialect, child)
 
 
-def _kind(name: str, spec: str, names: dict[str, str]) -> str:
-    last = name.rsplit("/", 1)[-1]
-    if last.startswith("EF"):
-        return names.get(bytes.fromhex(spec)[_TYPE_AT : _TYPE_AT + 1].hex().upper(), "?")
-    return {"3F": "MF", "DD": "DDF", "DF": "ADF"}[last[:2]]
-
-
-def _children(name: str, states: dict[str, str | int], files: dict[str, str]) -> int:
-    below = f"{_ROOT}{name}/"
-    return sum(
-        key.startswith(below)
-        and "/" not in key.removeprefix(below)
-        and key.removeprefix(_ROOT) not in files
-        and not key.endswith("/ended")
-        for key in states
-    )
+def _parts(memory: Memory, file: ElementaryFile) -> int:
+    below = f"{file.path}/"
+    parts = (key.removeprefix(below) for key in memory.states if key.startswith(below))
+    return sum("/" not in part and part != "newest" for part in parts)

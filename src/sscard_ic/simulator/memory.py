@@ -25,6 +25,7 @@ VERSION = 1
 _SMALLEST_LOG = 64 * 1024
 _LOG_TO_SNAPSHOT = 4
 """A file is rewritten when it is longer than both."""
+_READ_SIZE = 1 << 20
 
 
 class Memory:
@@ -63,8 +64,9 @@ class Memory:
         Raises :class:`InputError` when the file is no image, is damaged, or is in use.
         """
         file = _Image(path)
-        memory = cls.read(path)
-        file.cut_torn_line()
+        data = file.read()
+        memory = cls(*_parse(path, data))
+        file.cut(data.rfind(b"\n") + 1)
         memory._file = file
         memory._compact()
         return memory
@@ -73,18 +75,10 @@ class Memory:
     def read(cls, path: Path) -> Memory:
         """A copy of the memory in ``path``; changes of the copy are not written anywhere."""
         try:
-            lines = path.read_bytes().split(b"\n")
+            data = path.read_bytes()
         except OSError as error:
             raise _file_error(path, error) from error
-        header = _header(path, lines[0] if len(lines) > 1 else b"")
-        states: dict[str, State] = {}
-        for number, line in enumerate(lines[1:-1], start=2):
-            for key, state in _changes(path, number, line):
-                if state is None:
-                    states.pop(key, None)
-                else:
-                    states[key] = state
-        return cls(header, states)
+        return cls(*_parse(path, data))
 
     def put(self, path: str, state: State) -> None:
         """Set ``path``; nothing happens when it holds ``state`` already."""
@@ -168,11 +162,16 @@ class _Image:
                 ),
             )
 
-    def cut_torn_line(self) -> None:
-        data = self.path.read_bytes()
-        end = data.rfind(b"\n") + 1
-        if end != len(data):
-            os.ftruncate(self._descriptor, end)
+    def read(self) -> bytes:
+        """The whole file, through the own descriptor: closing another would end the lock."""
+        try:
+            return b"".join(iter(lambda: os.read(self._descriptor, _READ_SIZE), b""))
+        except OSError as error:
+            raise _file_error(self.path, error) from error
+
+    def cut(self, length: int) -> None:
+        if length < self.size():
+            os.ftruncate(self._descriptor, length)
 
     def size(self) -> int:
         return os.fstat(self._descriptor).st_size if self._finalizer.alive else 0
@@ -211,6 +210,20 @@ def _replace(path: Path, header: dict[str, Any], states: dict[str, State]) -> No
         os.replace(beside, path)
     except OSError as error:
         raise _file_error(path, error) from error
+
+
+def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], dict[str, State]]:
+    """Header and states; what follows the last line end is not there."""
+    lines = data.split(b"\n")
+    header = _header(path, lines[0] if len(lines) > 1 else b"")
+    states: dict[str, State] = {}
+    for number, line in enumerate(lines[1:-1], start=2):
+        for key, state in _changes(path, number, line):
+            if state is None:
+                states.pop(key, None)
+            else:
+                states[key] = state
+    return header, states
 
 
 def _header(path: Path, line: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from sscard_ic.simulator.memory import Memory
+from sscard_ic.simulator.memory import Memory, damaged
 
 _HEAD = "chip/atr"
 _UNIQUE = "chip/unique"
@@ -33,8 +33,10 @@ class Identity:
 
     def atr(self) -> bytes:
         """The whole ATR; a T=1 chip adds TD1 and the check byte TCK (ISO/IEC 7816-3)."""
-        head = bytes.fromhex(str(self._memory.states[_HEAD]))
-        unique = bytes.fromhex(str(self._memory.states[_UNIQUE]))
+        head = bytes.fromhex(str(self._memory.states.get(_HEAD, "")))
+        unique = bytes.fromhex(str(self._memory.states.get(_UNIQUE, "")))
+        if len(head) != HEAD_LENGTH or len(unique) != UNIQUE_LENGTH:
+            raise damaged(_HEAD)
         if self._protocol == "T=0":
             return head + unique
         atr = bytes((head[0], head[1] | 0x80, head[2], head[3], _T1)) + head[4:] + unique
