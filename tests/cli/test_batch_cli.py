@@ -14,7 +14,7 @@ from sscard_ic.base.resources import samples_dir
 from sscard_ic.cli import root
 from sscard_ic.issuance.prepare import CardResult, PreparedCard
 from sscard_ic.keys import create_test_vault, open_service
-from sscard_ic.ledger import CardState, Ledger
+from sscard_ic.ledger import CardState, Ledger, Step
 from sscard_ic.profile import load
 
 BATCHES = samples_dir() / "batches"
@@ -67,7 +67,9 @@ def finish(home: Path, batch: str) -> None:
             plan = PreparedCard.from_json(blob)
             result = CardResult.of(b"\x3b\x6d\x00\x00" + plan.historical, plan.items)
             ledger.store_result(card.id, result.to_json())
-            ledger.set_state(card.id, CardState.VERIFIED)
+            ledger.complete(
+                card.id, Step.VERIFY, CardState.VERIFIED, station="station 1", chip_serial=bytes(6)
+            )
 
 
 def test_check_needs_no_vault_and_changes_nothing(home: Path) -> None:
@@ -141,12 +143,15 @@ def test_from_file_to_return_file(home: Path, tmp_path: Path) -> None:
     prepared = in_json("prepare", "dalian-defects")
     assert prepared == {"batch": "dalian-defects", "prepared": 2, "failed": []}
     assert "0 cards prepared" in run("prepare", "dalian-defects").stderr
+    assert in_json("status", "dalian-defects")["serials"] == {"allotted": 2}
     in_work = run("return", "dalian-defects", "--out", str(tmp_path), code=1)
     assert "2 of 16 cards" in in_work.stderr
     partial = in_json("return", "dalian-defects", "--out", str(tmp_path), "--partial")
     assert (partial["good"], partial["unfinished"]) == (0, 2)
 
     finish(home, "dalian-defects")
+    assert in_json("status", "dalian-defects")["serials"] == {"used": 2}
+    assert "serial numbers: used 2\n" in run("status", "dalian-defects").stdout
     result = run("return", "dalian-defects", "--out", str(tmp_path))
     assert "2 good, 14 failed, 0 not finished" in result.stderr
     assert "minor (below 16) without guardian" in result.stdout
@@ -163,6 +168,7 @@ def test_status_needs_no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "AAC003" in run("status", "dalian-defects").stdout
     one = in_json("status", "dalian-defects")
     assert one["states"] == {"refused": 14, "accepted": 2}
+    assert one["serials"] == {}
     assert (one["rows"], one["date"], one["profile"]) == (16, "2026-11-21", "regions/dalian")
     assert isinstance(one["failed"], list) and len(one["failed"]) == 14
     everything = in_json("status")["batches"]

@@ -72,7 +72,7 @@ def run_and_kill(folder: Path, batch: str, life: float | None) -> int:
 
 def assert_all_made_once(ledger: Ledger, batch: str) -> None:
     assert ledger.counts(batch) == {CardState.VERIFIED: CARDS}
-    assert ledger.serial_counts("210200") == {SerialState.USED: CARDS}
+    assert ledger.serial_counts(batch) == {SerialState.USED: CARDS}
     cards = ledger.cards_of(batch)
     assert len({card.chip_serial for card in cards}) == CARDS
     begun = Counter()

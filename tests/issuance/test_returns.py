@@ -24,7 +24,7 @@ from sscard_ic.issuance.importing import import_file
 from sscard_ic.issuance.prepare import CardResult, PreparedCard, prepare_batch
 from sscard_ic.issuance.returns import write_return_file
 from sscard_ic.keys import SoftwareVault
-from sscard_ic.ledger import CardState, Ledger, NewBatch, NewCard, Reason
+from sscard_ic.ledger import Card, CardState, Ledger, NewBatch, NewCard, Reason, Step
 from sscard_ic.profile import CardProfile, ImportFormat
 
 TITLES = [
@@ -32,6 +32,14 @@ TITLES = [
     *("服务银行", "银行卡号", "个人帐户", "装箱位置", "失败环节", "失败原因"),
 ]
 REASON = Reason("", "card failed", Text("卡片无应答，" * 20, "no answer"))
+CHIP = bytes.fromhex("000000000A01")
+
+
+def verified(ledger: Ledger, card: Card) -> None:
+    """As a station does at the end of the verification."""
+    ledger.complete(
+        card.id, Step.VERIFY, CardState.VERIFIED, station="station 1", chip_serial=CHIP
+    )
 
 
 def finish(
@@ -49,7 +57,7 @@ def finish(
         atr = b"\x3b\x6d\x00\x00" + plan.historical
         result = CardResult.of(atr, {**plan.items, **other})
         ledger.store_result(card.id, result.to_json())
-        ledger.set_state(card.id, CardState.VERIFIED)
+        verified(ledger, card)
         results[card.row] = result
     return results
 
@@ -87,7 +95,6 @@ def test_the_return_file_of_a_finished_batch(
     ledger: Ledger, dalian: CardProfile, batch: str, tmp_path: Path
 ) -> None:
     results = finish(ledger, batch)
-    ledger.set_box(ledger.cards_of(batch)[14].id, "1-1-1-2")
     report = write_return_file(ledger, batch, dalian, tmp_path / "out")
 
     assert report.path == tmp_path / "out" / "dalian-defects.return.csv"
@@ -108,7 +115,7 @@ def test_the_return_file_of_a_finished_batch(
         "服务银行": "95588",
         "银行卡号": "8888805880000000150",
         "个人帐户": "",
-        "装箱位置": "1-1-1-2",
+        "装箱位置": "",
         "失败环节": "",
         "失败原因": "",
     }
@@ -226,7 +233,7 @@ def test_a_good_card_without_reading_is_an_error(
     ledger: Ledger, dalian: CardProfile, batch: str, tmp_path: Path
 ) -> None:
     for card in ledger.cards_of(batch, (CardState.PREPARED,)):
-        ledger.set_state(card.id, CardState.VERIFIED)
+        verified(ledger, card)
 
     with pytest.raises(SscardError, match="nothing read back"):
         write_return_file(ledger, batch, dalian, tmp_path)
@@ -286,7 +293,7 @@ def _bring_to_their_ends(ledger: Ledger, batch: str, ends: list[str]) -> None:
         elif end == "verified":
             result = CardResult.of(b"\x3b\x6d\x00\x00" + bytes(13), {})
             ledger.store_result(card.id, result.to_json())
-            ledger.set_state(card.id, CardState.VERIFIED)
+            verified(ledger, card)
 
 
 def test_the_rows_are_those_of_the_input_file(

@@ -62,7 +62,7 @@ def test_a_batch_becomes_verified_cards(bench: Bench) -> None:
     assert outcome.good == len(slot.good) == 3
     assert outcome.clean
     assert bench.ledger.counts(bench.batch) == {CardState.VERIFIED: 3}
-    assert bench.ledger.serial_counts("210200") == {SerialState.USED: 3}
+    assert bench.ledger.serial_counts(bench.batch) == {SerialState.USED: 3}
     atrs = {chip.power_on() for chip in slot.good}
     assert {atr[4:13].hex() for atr in atrs} == {"008148424286532102"}
     assert len(atrs) == 3
@@ -157,7 +157,7 @@ def test_a_bad_blank_costs_its_number_and_the_row_gets_another(bench: Bench) -> 
     assert row == 1
     assert "6581" in error.what.en
     assert len(slot.rejected) == 1
-    assert bench.ledger.serial_counts("210200") == {SerialState.SPOILT: 1, SerialState.USED: 3}
+    assert bench.ledger.serial_counts(bench.batch) == {SerialState.SPOILT: 1, SerialState.USED: 3}
     first = bench.ledger.cards_of(bench.batch)[0]
     phases = [entry.phase for entry in bench.ledger.journal_of(first.id)]
     assert Phase.FAILED in phases
@@ -175,7 +175,7 @@ def test_a_row_that_spoils_blank_after_blank_is_given_up(
         (card,) = ledger.cards_of(bench.batch)
         assert card.state is CardState.FAILED
         assert [reason.reason for reason in card.reasons] == ["card failed"]
-        assert ledger.serial_counts("210200") == {SerialState.SPOILT: MAX_BLANKS}
+        assert ledger.serial_counts(bench.batch) == {SerialState.SPOILT: MAX_BLANKS}
 
 
 class Forger(Wrapper):
@@ -196,6 +196,30 @@ def test_a_card_that_reads_back_otherwise_is_bad(bench: Bench) -> None:
     assert row == 1
     assert error.what.en == "SSSE.EF06.0A sex read back differs from the plan"
     assert error.what.zh
+
+
+def test_a_blank_of_another_profile_is_found_by_its_rights(bench: Bench) -> None:
+    """The mask of a third-generation chip protects the card number, which 2.00 leaves free."""
+    other = blank(load("urumqi"), FACTORY_SERIAL)
+    outcome = bench.run(ChipSlot(other))
+    ((row, error),) = outcome.failures
+    assert row == 1
+    assert "should be free is closed" in error.what.en
+    assert "SSSE.EF05" in error.what.en
+    assert bench.ledger.counts(bench.batch) == {CardState.PREPARED: 3}
+
+
+def test_a_blank_without_the_rights_of_its_profile_is_found(
+    tmp_path: Path, plant_vault: SoftwareVault
+) -> None:
+    profile = load("urumqi")
+    with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
+        batch = import_rows(ledger, profile, tmp_path, 1)
+        slot = ChipSlot(blank(load("dalian"), FACTORY_SERIAL))
+        station = Station(slot, ledger, profile, plant_vault)
+        outcome = run_batch(station, ledger, batch, profile, plant_vault)
+    ((_, error),) = outcome.failures
+    assert error.what.en == "SSSE.EF05.07 is read freely, its rule is key:RKSSSE"
 
 
 def test_journal_tells_the_keys_without_proof(bench: Bench) -> None:

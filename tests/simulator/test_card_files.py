@@ -223,7 +223,7 @@ class TestCyclic:
         card = self._card()
         assert card.sw("00B2010400") == "6A83"
         assert card.sw("00B2010500") == "6A83"
-        written = []
+        written: list[str] = []
         for command in ("00DC000303", "00E2000003", "00DC010403", "00DC000303"):
             written.append(f"0000{len(written):02X}")
             assert card.sw(command + written[-1]) == "9000"

@@ -356,7 +356,7 @@ def test_describe(image: Path, tmp_path: Path) -> None:
     assert entries["3F00"] == ("MF", 0)
     assert entries["3F00/EF1E"] == ("directory", 1)
     assert entries["3F00/DDF1"] == ("DDF", 0)
-    assert entries["3F00/DDF1/EF80"] == ("internal", 13)
+    assert entries["3F00/DDF1/EF80"] == ("internal", 14)
     assert entries["3F00/DDF1/EF06"] == ("variable", 3)
     assert entries["3F00/DDF1/DF04/EF08"] == ("cyclic", 2)
     assert next(iter(entries)) == "3F00"

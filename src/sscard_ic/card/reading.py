@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sscard_ic.apdu import Response, iso
+from sscard_ic.apdu.status import StatusWord
 from sscard_ic.base.errors import CardError, Text
 from sscard_ic.card.channel import Channel, Refused
 from sscard_ic.card.habits import Habits
@@ -32,6 +33,13 @@ class FileReader:
         """Make the file of ``located`` the current one."""
         what = Text(f"选择文件 {located.file_name}", f"select file {located.file_name}")
         self._channel.send(iso.select_fid(located.fid, 0x02), what)
+
+    def probe(self, located: Located) -> StatusWord:
+        """The status of reading a little of an item, whatever it is."""
+        self.select(located)
+        if located.file.structure == "transparent":
+            return self._channel.ask(iso.read_binary(0, 1)).sw
+        return self._ask_record(located, 0).sw
 
     def read_transparent(self, located: Located) -> bytes:
         """The whole of a transparent file, block by block."""

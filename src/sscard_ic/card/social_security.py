@@ -162,6 +162,17 @@ class SocialSecurityCard:
             located for file in ("EF05", "EF06") for located in structure.locate_file(_ROOT, file)
         )
 
+    def opens(self, located: Located) -> bool:
+        """Whether the card gives an item out now, with nothing authenticated for it.
+
+        Raises :class:`Refused` when it does not for another reason than its access rules.
+        """
+        self._select(located.directory_name)
+        status = self._reader.probe(located)
+        if not status.ok and status != _NOT_SATISFIED:
+            raise Refused(Text(f"读取 {located.path}", f"read {located.path}"), status)
+        return status.ok
+
     def read(self, wanted: Iterable[Located]) -> Reading:
         """The values of items; keys are authenticated where the profile asks for them."""
         reading = Reading()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from sscard_ic.issuance.checks import CheckReport, check_file, region_of
 from sscard_ic.issuance.importing import ImportReport, import_file
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.issuance.returns import write_return_file
-from sscard_ic.ledger import Batch, Card, CardState, Ledger
+from sscard_ic.ledger import Batch, Card, CardState, Ledger, SerialState
 from sscard_ic.profile import load, load_import_formats
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -164,11 +165,17 @@ def status(name: str | None, ledger_file: Path | None, as_json: bool) -> None:
         found = [ledger.batch(name)] if name else list(ledger.batches())
         states = {entry.name: ledger.counts(entry.name) for entry in found}
         bad = _bad_cards(ledger, name) if name else ()
+        serials = ledger.serial_counts(name) if name else {}
     if as_json:
         values = [_status_json(entry, states[entry.name]) for entry in found]
-        print_json({**values[0], "failed": _bad_json(bad)} if name else {"batches": values})
+        if name:
+            print_json({**values[0], "serials": serials, "failed": _bad_json(bad)})
+        else:
+            print_json({"batches": values})
         return
     _show_status(found, states)
+    if serials:
+        click.echo(tr("序列号：", "serial numbers: ") + _counts(serials))
     if bad:
         _show_cards(bad)
 
@@ -290,9 +297,12 @@ def _show_status(found: list[Batch], states: dict[str, dict[CardState, int]]) ->
         tr("批次", "batch"), tr("配置", "profile"), tr("行数", "rows"), tr("状态", "states")
     )
     for entry in found:
-        shown = ", ".join(f"{state} {count}" for state, count in states[entry.name].items())
-        _add(table, entry.name, entry.profile, str(entry.rows), shown)
+        _add(table, entry.name, entry.profile, str(entry.rows), _counts(states[entry.name]))
     common.stdout_console().print(table)
+
+
+def _counts(found: Mapping[CardState, int] | Mapping[SerialState, int]) -> str:
+    return ", ".join(f"{state} {count}" for state, count in found.items())
 
 
 def _table(*columns: str) -> Table:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from sscard_ic.apdu.ssc import pin_block
 from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.files import replace_file
 from sscard_ic.base.resources import samples_dir
 from sscard_ic.base.secret import Secret
 from sscard_ic.card import HabitBook, SocialSecurityCard
@@ -103,7 +104,7 @@ def demo(cards: int, everything: bool, out: Path, as_json: bool) -> None:
         "activated": str(image),
     }
     text = json.dumps(summary, ensure_ascii=False, indent=2)
-    (out / "summary.json").write_text(text + "\n", encoding="utf-8")
+    replace_file(out / "summary.json", f"{text}\n".encode(), mode=0o666)
     if as_json:
         print_json(summary)
     else:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sscard_ic.base.errors import CardError, Text
-from sscard_ic.card import Blank, CardIdentity, HabitBook, SocialSecurityCard
+from sscard_ic.card import Blank, CardIdentity, HabitBook, Habits, SocialSecurityCard
 from sscard_ic.card.blank import BlankKeys
 from sscard_ic.issuance.prepare import PreparedCard
 from sscard_ic.issuance.verification import verify
@@ -111,8 +111,9 @@ class CardJob:
 
     def _verify(self, work: _Work) -> str:
         work.session.reset(cold=True)
-        card = self._card(work)
-        result, unproven = verify(card, work.session, self._profile, work.plan)
+        result, unproven = verify(
+            work.session, self._profile, self._keys, work.plan, self._habits_of(work)
+        )
         work.session.reset(cold=True)
         work.blank.check_ended()
         self._ledger.store_result(work.card_id, result.to_json())
@@ -124,8 +125,11 @@ class CardJob:
             self._profile,
             self._keys,
             identity=work.identity,
-            habits=self._habits.of(work.plan.historical),
+            habits=self._habits_of(work),
         )
+
+    def _habits_of(self, work: _Work) -> Habits:
+        return self._habits.of(work.plan.historical)
 
 
 def _require_open(work: _Work) -> None:

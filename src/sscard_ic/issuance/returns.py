@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 from sscard_ic.apdu.atr import historical_bytes
 from sscard_ic.base.errors import InputError, Language, SscardError, Text
+from sscard_ic.base.files import replace_file
 from sscard_ic.codec.digits import decode_cn
 from sscard_ic.codec.text import cut_text, decode_an, join_name
 from sscard_ic.issuance.checks import region_of
@@ -168,7 +167,7 @@ class _Table:
             "bank": lambda line: line.fields.get("AAE008", ""),
             "bank_card_number": lambda line: line.fields.get("PAN", ""),
             "account": lambda line: "",  # no supplier names the personal account
-            "box": lambda line: line.card.box,
+            "box": lambda line: "",  # finished cards are not boxed yet
             "failed_stage": lambda line: "" if line.result else self._rules.failed_stage,
             "failure_reason": self._failure_reason,
         }
@@ -206,16 +205,7 @@ def _write(path: Path, content: bytes) -> None:
     """Atomically, readable by the owner only: it holds names and numbers."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        replace_file(path, content)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(

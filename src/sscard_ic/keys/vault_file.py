@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sscard_ic.base.errors import Text
+from sscard_ic.base.files import replace_file
 from sscard_ic.base.secret import Secret
 from sscard_ic.keys.errors import VaultError
 
@@ -173,33 +173,13 @@ def write_new(path: Path, raw: bytes) -> None:
     except OSError as error:
         raise _unusable(path, error) from None
     try:
-        _replace(path, raw)
+        replace_file(path, raw)
     except BaseException as error:
         with suppress(OSError):
             path.unlink()
         if isinstance(error, OSError):
             raise _unusable(path, error) from None
         raise
-
-
-def _replace(path: Path, raw: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _unusable(path: Path, error: OSError) -> VaultError:

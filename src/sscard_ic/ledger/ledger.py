@@ -262,14 +262,6 @@ class Ledger:
             )
             return self._card(connection, card_id)
 
-    def set_state(self, card_id: int, state: CardState) -> None:
-        """Move a card forward, never back; a verified card has used its serial number.
-
-        Raises :class:`SscardError` for a step back. For failure use :meth:`fail`.
-        """
-        with self._database.write() as connection:
-            self._advance(connection, card_id, state)
-
     def complete(
         self,
         card_id: int,
@@ -280,7 +272,11 @@ class Ledger:
         chip_serial: bytes,
         note: str = "",
     ) -> None:
-        """End a step and move the card to ``state``, both or neither."""
+        """End a step and move the card to ``state``, both or neither.
+
+        A verified card has used its serial number. Raises :class:`SscardError` for a step back;
+        for failure use :meth:`fail`.
+        """
         with self._database.write() as connection:
             self._write_journal(connection, card_id, step, Phase.END, chip_serial, station, note)
             self._advance(connection, card_id, state)
@@ -318,11 +314,6 @@ class Ledger:
                 ("plan", "result", "serial", "historical", "allotted_chip", "chip_serial")
             )
             self._update(connection, card_id, state=CardState.ACCEPTED, **cleared)
-
-    def set_box(self, card_id: int, box: str) -> None:
-        """Where the finished card was put (装箱位置)."""
-        with self._database.write() as connection:
-            self._update(connection, card_id, box=box)
 
     # -- journal ---------------------------------------------------------------------------
 
@@ -362,15 +353,18 @@ class Ledger:
         with self._database.write() as connection:
             return allot(connection, batch, division_code[:4], first, last)
 
-    def serial_counts(self, division_code: str) -> dict[SerialState, int]:
-        """Serial numbers in each state under the first four digits of ``division_code``."""
+    def serial_counts(self, batch: str) -> dict[SerialState, int]:
+        """Serial numbers allotted for ``batch``, in each state; states without are left out."""
         query = (
             sa.select(serials.c.state, sa.func.count())
-            .where(serials.c.division == division_code[:4])
+            .join(cards, serials.c.card_id == cards.c.id)
+            .join(batches, cards.c.batch_id == batches.c.id)
+            .where(batches.c.name == batch)
             .group_by(serials.c.state)
         )
         with self._database.read() as connection:
-            return {SerialState(state): count for state, count in connection.execute(query)}
+            found = {SerialState(state): count for state, count in connection.execute(query)}
+        return {state: found[state] for state in SerialState if state in found}
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -407,7 +401,6 @@ class Ledger:
             "card_number_digest": None if row.reasons else self._digest(row.card_number),
             "holder": self._sealer.seal(row.holder, _context(batch, row.row, "holder")),
             "reasons": records.reasons_json(row.reasons),
-            "box": "",
         }
 
     def _batch(self, connection: Connection, name: str) -> Batch:

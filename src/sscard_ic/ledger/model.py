@@ -127,7 +127,6 @@ class Card:
     """13 ATR historical bytes of the plan."""
     chip_serial: bytes | None
     """Factory serial of the blank taken for it."""
-    box: str
 
     @property
     def allotted_chip(self) -> bytes | None:

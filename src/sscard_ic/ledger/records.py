@@ -42,7 +42,6 @@ def card_query() -> sa.Select[Any]:
         cards.c.serial,
         cards.c.historical,
         cards.c.chip_serial,
-        cards.c.box,
     ).join(batches, cards.c.batch_id == batches.c.id)
 
 
@@ -58,7 +57,6 @@ def card(row: RowMapping) -> Card:
         serial=row["serial"],
         historical=row["historical"],
         chip_serial=row["chip_serial"],
-        box=row["box"],
     )
 
 

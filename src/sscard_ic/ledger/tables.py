@@ -60,7 +60,6 @@ cards = Table(
     Column("historical", LargeBinary(13)),
     Column("allotted_chip", LargeBinary(6)),
     Column("chip_serial", LargeBinary(6)),
-    Column("box", String(64), nullable=False),
     UniqueConstraint("batch_id", "row"),
 )
 # The queue of a station: the next prepared card of a batch.

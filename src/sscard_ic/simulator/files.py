@@ -142,7 +142,7 @@ class TransparentFile(ElementaryFile):
         """Take back one chunk."""
         at = int(leaf) * _CHUNK
         chunk = bytes.fromhex(str(state))
-        if at + len(chunk) > len(self._body):
+        if not 0 <= at <= len(self._body) - len(chunk):
             raise damaged(f"{self.path}/{leaf}")
         self._body[at : at + len(chunk)] = chunk
 

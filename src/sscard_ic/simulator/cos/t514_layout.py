@@ -78,12 +78,14 @@ def _directory(data: bytes, dialect: Dialect) -> DirectorySpec:
 
 
 def _file(data: bytes, dialect: Dialect) -> FileSpec:
+    structure = _structures(dialect).get(data[7])
+    if structure is None:
+        raise Refusal(0x6A80)
     if len(data) != _HEADER:
         raise Refusal(0x6700)
     fid = int.from_bytes(data[5:7], "big")
-    structure = _structures(dialect).get(data[7])
     size, record_length = int.from_bytes(data[3:5], "big"), data[11]
-    if structure is None or data[1] or data[2] or _is_bad(fid) or fid == MF_FID:
+    if data[1] or data[2] or _is_bad(fid) or fid == MF_FID:
         raise Refusal(0x6A80)
     smallest = {"transparent": 1, "variable": 2, "internal": 2}.get(structure, record_length + 2)
     if size < smallest or (structure in ("fixed", "cyclic") and record_length == 0):

@@ -71,7 +71,6 @@ def _create_cards() -> None:
         sa.Column("historical", sa.LargeBinary(13)),
         sa.Column("allotted_chip", sa.LargeBinary(6)),
         sa.Column("chip_serial", sa.LargeBinary(6)),
-        sa.Column("box", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_cards"),
         sa.UniqueConstraint("batch_id", "row", name="uq_cards_batch_id_row"),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name="fk_cards_batch_id"),
