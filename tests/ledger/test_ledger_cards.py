@@ -271,6 +271,8 @@ def test_serial_numbers_are_never_given_twice(ledger: Ledger) -> None:
     assert list(ledger.allot_serials("batch-2", "210201", 10, 1000).values()) == [13, 14]
     ledger.import_batch(new_batch("batch-3"), new_cards(2, first=200))
     assert list(ledger.allot_serials("batch-3", "650100", 10, 1000).values()) == [10, 11]
+    assert ledger.serial_counts("batch-1") == {SerialState.ALLOTTED: 3}
+    assert ledger.serial_counts("batch-2") == {SerialState.ALLOTTED: 2}
 
 
 def test_serial_numbers_run_out(ledger: Ledger) -> None:

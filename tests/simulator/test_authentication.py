@@ -8,6 +8,8 @@ import pytest
 from tests.simulator import cards
 from tests.simulator.cards import DF01, MF, SSSE, VERIFY, Card
 
+from sscard_ic.crypto import des
+
 UPDATE = "00DC022C03020133"
 PROTECTED = "00B0870008"
 WRONG = "0082000410" + "00" * 16
@@ -99,8 +101,6 @@ class TestChallenge:
         """ref 02 §3.6."""
         card = _card()
         card.data("0084000004")
-        from sscard_ic.crypto import des
-
         cryptogram = des.encrypt(b"\x41" * 16, bytes.fromhex("0123456700000000"))
         assert card.sw(f"0082000408{cryptogram.hex()}") == "9000"
 

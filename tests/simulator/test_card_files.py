@@ -173,6 +173,14 @@ class TestLinear:
         assert card.sw("00DC030403" + "0A0100") == "6A84"
         assert card.sw("00DC0304020A00") == "9000"
 
+    def test_255_records_at_most(self) -> None:
+        card = cards.open_card()
+        assert card.sw("80E00100100000000300EF1CC6001C00FF00000000") == "9000"
+        for _ in range(255):
+            assert card.sw("00E200E002AA00") == "9000"
+        assert card.sw("00E200E002AA00") == "6A84"
+        assert card.sw("00B2FFE402") == "9000"
+
     def test_records_are_only_added_where_the_directory_is_open(self) -> None:
         card = cards.finished_card()
         card.data(SSSE)

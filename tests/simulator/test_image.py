@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -182,6 +183,20 @@ def test_two_programs_cannot_hold_one_card(image: Path) -> None:
         assert describe_image(image).state == "issued", "looking is allowed"
         holder.communicate(b"\n")
     open_image(image).close()
+
+
+def test_a_file_replaced_while_it_is_opened(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def replaced(descriptor: int, command: int) -> None:
+        image.rename(image.with_name("old.img"))
+        image.write_bytes(image.with_name("old.img").read_bytes())
+
+    monkeypatch.setattr(fcntl, "lockf", replaced)
+    with pytest.raises(InputError, match="another program"):
+        open_image(image)
+
+    monkeypatch.setattr(fcntl, "lockf", lambda descriptor, command: image.unlink())
+    with pytest.raises(InputError, match="another program"):
+        open_image(image)
 
 
 def test_a_long_log_is_rewritten(image: Path) -> None:

@@ -6,6 +6,8 @@ import pytest
 from tests.simulator import cards
 from tests.simulator.cards import SSSE, STEPS, Card
 
+from sscard_ic.crypto import des, mac
+
 NAME = "7378312E73682EC9E7BBE1B1A3D5CF"
 
 
@@ -130,8 +132,6 @@ class TestKeyLoading:
 
     def test_a_key_of_eight_bytes_without_filling(self) -> None:
         """ref 11 §5.3: 8-byte keys through the HSM, Lc 18."""
-        from sscard_ic.crypto import des, mac
-
         record = bytes.fromhex("070201EF33010008" + "20" * 8)
         body = des.encrypt(b"\x11" * 16, mac.pad80(b"\x10" + record))
         card = self._card()

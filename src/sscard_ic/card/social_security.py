@@ -35,7 +35,7 @@ _NOT_SATISFIED = StatusWord(0x6982)
 class Reading:
     """What was read: raw values by item path, and the rules that kept others closed."""
 
-    values: dict[str, bytes] = field(default_factory=dict)
+    values: dict[str, bytes] = field(default_factory=dict, repr=False)
     closed: dict[str, AccessRule] = field(default_factory=dict)
 
 

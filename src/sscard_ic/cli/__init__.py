@@ -45,8 +45,13 @@ class SscardGroup(click.Group):
         try:
             return super().invoke(ctx)
         except SscardError as error:
-            click.echo(error.render(common.language()), err=True)
-            ctx.exit(common.FAILED)
+            failure = error
+        except BrokenPipeError:
+            raise  # the reader of the output has had enough: click ends quietly
+        except OSError as error:
+            failure = common.system_error(error)
+        click.echo(failure.render(common.language()), err=True)
+        ctx.exit(common.FAILED)
 
 
 @click.group(cls=SscardGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
     """The fields of a row by code, and the file of its photo."""
 
-    fields: Mapping[str, str]
+    fields: Mapping[str, str] = field(repr=False)
     photo: str
     """Path of the photo's file; empty when there is none."""
 

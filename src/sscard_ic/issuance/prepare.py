@@ -9,7 +9,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class PreparedCard:
     division_code: str
     historical: bytes
     """13 historical bytes of the allotted ATR."""
-    items: Mapping[str, bytes]
+    items: Mapping[str, bytes] = field(repr=False)
     """Item path → encoded value, for every item that is not left unset."""
     pin: Secret
     """Initial PIN as BCD block."""
@@ -82,7 +82,7 @@ class CardResult:
     """What was read back from a finished card."""
 
     atr: bytes
-    values: Mapping[str, bytes]
+    values: Mapping[str, bytes] = field(repr=False)
     """Item path → value; without photo and fingerprints."""
 
     @classmethod

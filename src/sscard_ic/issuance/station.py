@@ -13,7 +13,6 @@ from sscard_ic.issuance.job import CardJob
 from sscard_ic.ledger import Card, CardState, Ledger, Phase, Reason, Step
 from sscard_ic.profile import CardProfile
 from sscard_ic.reader import Connection, Slot, Tally, open_session
-from sscard_ic.reader.connection import ReaderError
 
 MAX_BLANKS = 3
 """Blanks that one row may spoil before it is given up."""
@@ -80,15 +79,13 @@ class Station:
         """Make cards until no row waits, no card comes, or ``limit`` good ones are made."""
         outcome = Outcome()
         while outcome.good != limit and self._waiting(batch) and self._slot.wait_card():
-            good: bool | None = False
+            # Whatever goes wrong outside the card leaves it where it is, for the next run.
+            verdict: bool | None = None
             try:
                 session = open_session(self._slot.connect(), tally=self._tally, trace=self._trace)
-                good = self._take(session, batch, outcome)
-            except ReaderError:
-                good = None
-                raise
+                verdict = self._take(session, batch, outcome)
             finally:
-                self._slot.release(good)
+                self._slot.release(verdict)
         return outcome
 
     def _waiting(self, batch: str) -> bool:

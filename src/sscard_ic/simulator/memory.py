@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sscard_ic.base import InputError, Text
+from sscard_ic.base.files import replace_file
 
 State = str | int
 """What one path holds: bytes as hex digits, or a number."""
@@ -135,13 +136,22 @@ class _Image:
         except OSError as error:
             raise _file_error(path, error) from error
         self._finalizer = weakref.finalize(self, os.close, self._descriptor)
-        if not _lock(self._descriptor):
+        if not self._hold():
             self.close()
             raise InputError(
                 Text("映像正被另一个程序使用", "the image is in use by another program"),
                 where=str(path),
                 hint=Text("请先结束那个程序", "end that program first"),
             )
+
+    def _hold(self) -> bool:
+        """Lock the file, unless another program has just put a rewritten one in its place."""
+        if not _lock(self._descriptor):
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def append(self, line: bytes) -> None:
         if not self._finalizer.alive:
@@ -198,16 +208,10 @@ def _line(content: dict[str, Any]) -> bytes:
 
 
 def _replace(path: Path, header: dict[str, Any], states: dict[str, State]) -> None:
-    """Write a whole image beside ``path``, then put it in its place in one step."""
-    beside = path.with_name(path.name + ".tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    """Write a whole image in one step."""
+    content = _line(header) + (_line(states) if states else b"")
     try:
-        beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
-            file.write(_line(header))
-            if states:
-                file.write(_line(states))
-        os.replace(beside, path)
+        replace_file(path, content, durable=False)
     except OSError as error:
         raise _file_error(path, error) from error
 
