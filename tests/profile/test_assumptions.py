@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
+from sscard_ic.base.resources import profiles_dir
 from sscard_ic.profile.dialect import Features, Settings
 from sscard_ic.profile.region import (
     BatchRules,
@@ -41,3 +43,9 @@ def test_defaults_are_those_of_the_table(model: type[BaseModel]) -> None:
     for name, value in model().model_dump(mode="json").items():
         expected = str(value).lower() if isinstance(value, bool) else str(value)
         assert shown[name] == expected, name
+
+
+def test_the_dialect_writes_every_setting_out() -> None:
+    data = tomllib.loads((profiles_dir() / "cos" / "t514.toml").read_text(encoding="utf-8"))
+    assert set(data["settings"]) == set(Settings.model_fields)
+    assert set(data["features"]) == set(Features.model_fields)
