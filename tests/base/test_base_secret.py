@@ -20,13 +20,6 @@ def test_only_reveal_gives_the_bytes() -> None:
         assert shown.strip("[]") == "‹secret›"
 
 
-def test_it_keeps_what_it_got() -> None:
-    source = bytearray(KEY)
-    secret = Secret(source)
-    source[:] = bytes(16)
-    assert secret.reveal() == KEY
-
-
 def test_equality() -> None:
     assert Secret(KEY) == Secret(KEY)
     assert Secret(KEY) != Secret(KEY[:8])

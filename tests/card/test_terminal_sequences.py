@@ -128,9 +128,7 @@ def test_reading_by_number_after_selecting_each_file(dalian_card: Issued) -> Non
         ("00A4000002DDF1", "6118"),
     ],
 )
-def test_first_commands_of_foreign_programs(
-    dalian_card: Issued, command: str, answer: str
-) -> None:
+def test_first_commands_of_foreign_programs(dalian_card: Issued, command: str, answer: str) -> None:
     """09 §2 items 3-6."""
     assert Wire(dalian_card)(command) == answer
 

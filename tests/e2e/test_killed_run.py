@@ -75,7 +75,7 @@ def assert_all_made_once(ledger: Ledger, batch: str) -> None:
     assert ledger.serial_counts(batch) == {SerialState.USED: CARDS}
     cards = ledger.cards_of(batch)
     assert len({card.chip_serial for card in cards}) == CARDS
-    begun = Counter()
+    begun: Counter[Step] = Counter()
     for card in cards:
         entries = ledger.journal_of(card.id)
         for step in (Step.INITIALISE, Step.PERSONALIZE, Step.FINISH, Step.VERIFY):
@@ -88,9 +88,7 @@ def assert_all_made_once(ledger: Ledger, batch: str) -> None:
     assert sum(begun.values()) > 4 * CARDS
 
 
-def assert_cards_correct(
-    folder: Path, ledger: Ledger, vault: SoftwareVault, batch: str
-) -> None:
+def assert_cards_correct(folder: Path, ledger: Ledger, vault: SoftwareVault, batch: str) -> None:
     assert not list((folder / "deck").glob("*.img"))
     images = sorted((folder / "deck" / "good").glob("*.img"))
     assert len(images) == CARDS

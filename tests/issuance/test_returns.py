@@ -37,9 +37,7 @@ CHIP = bytes.fromhex("000000000A01")
 
 def verified(ledger: Ledger, card: Card) -> None:
     """As a station does at the end of the verification."""
-    ledger.complete(
-        card.id, Step.VERIFY, CardState.VERIFIED, station="station 1", chip_serial=CHIP
-    )
+    ledger.complete(card.id, Step.VERIFY, CardState.VERIFIED, station="station 1", chip_serial=CHIP)
 
 
 def finish(

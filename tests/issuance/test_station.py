@@ -20,7 +20,7 @@ from sscard_ic.base import InputError
 from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.issuance.run import run_batch
-from sscard_ic.issuance.station import MAX_BLANKS, Station
+from sscard_ic.issuance.station import MAX_BLANKS, Outcome, Station
 from sscard_ic.keys import EnvironmentMismatchError, SoftwareVault
 from sscard_ic.ledger import CardState, Ledger, Phase, SerialState, Step
 from sscard_ic.profile import CardProfile, load
@@ -44,7 +44,7 @@ class Bench:
     def station(self, slot: ChipSlot) -> Station:
         return Station(slot, self.ledger, self.profile, self.vault)
 
-    def run(self, slot: ChipSlot, limit: int | None = None):  # type: ignore[no-untyped-def]
+    def run(self, slot: ChipSlot, limit: int | None = None) -> Outcome:
         return run_batch(
             self.station(slot), self.ledger, self.batch, self.profile, self.vault, limit=limit
         )
@@ -238,9 +238,7 @@ def test_test_keys_are_refused_for_production(bench: Bench) -> None:
     assert bench.profile.region is not None
     issuer = bench.profile.region.issuer.model_copy(update={"environment": "production"})
     region = bench.profile.region.model_copy(update={"issuer": issuer})
-    real = CardProfile(
-        "regions/real", bench.profile.structure, bench.profile.dialect, {}, region
-    )
+    real = CardProfile("regions/real", bench.profile.structure, bench.profile.dialect, {}, region)
     with pytest.raises(EnvironmentMismatchError):
         run_batch(bench.station(ChipSlot()), bench.ledger, bench.batch, real, bench.vault)
     with pytest.raises(InputError):

@@ -19,9 +19,7 @@ class Script:
 
     atr = bytes.fromhex("3B6D000000814842428653210200000001")
 
-    def __init__(
-        self, *exchanges: tuple[str, str], protocol: TransmissionProtocol = "T=0"
-    ) -> None:
+    def __init__(self, *exchanges: tuple[str, str], protocol: TransmissionProtocol = "T=0") -> None:
         self._exchanges = list(exchanges)
         self.protocol: TransmissionProtocol = protocol
 

@@ -111,9 +111,7 @@ class Issued:
     def identity(self) -> CardIdentity:
         """Division code and historical bytes."""
         assert self.profile.region is not None
-        return CardIdentity(
-            self.profile.region.issuer.division_code, self.chip.power_on()[-13:]
-        )
+        return CardIdentity(self.profile.region.issuer.division_code, self.chip.power_on()[-13:])
 
     def session(self) -> Connection:
         """A fresh power-up."""
@@ -121,9 +119,7 @@ class Issued:
 
     def card(self, *, with_keys: bool = True) -> SocialSecurityCard:
         """The application on a fresh power-up."""
-        return SocialSecurityCard(
-            self.session(), self.profile, self.vault if with_keys else None
-        )
+        return SocialSecurityCard(self.session(), self.profile, self.vault if with_keys else None)
 
 
 def issue(
@@ -152,9 +148,7 @@ def issue(
 def with_settings(profile: CardProfile, settings: Settings) -> CardProfile:
     """The profile on a COS with other settings."""
     dialect = profile.dialect.model_copy(update={"settings": settings})
-    return CardProfile(
-        profile.name, profile.structure, dialect, profile.codes, profile.region
-    )
+    return CardProfile(profile.name, profile.structure, dialect, profile.codes, profile.region)
 
 
 def copies(template: Path, folder: Path) -> Iterator[Path]:

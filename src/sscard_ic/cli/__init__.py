@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from importlib import metadata
 from typing import Any
 
@@ -68,4 +67,3 @@ def main() -> None:
     """Entry point of the ``sscard`` script."""
     common.protect_consoles()
     root(prog_name="sscard")
-    sys.exit(common.DONE)

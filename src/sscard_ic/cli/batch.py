@@ -21,7 +21,7 @@ from sscard_ic.cli.secrets import open_vault, vault_option
 from sscard_ic.issuance.checks import CheckReport, check_file, region_of
 from sscard_ic.issuance.importing import ImportReport, import_file
 from sscard_ic.issuance.prepare import prepare_batch
-from sscard_ic.issuance.returns import write_return_file
+from sscard_ic.issuance.returns import failures_json, write_return_file
 from sscard_ic.ledger import Batch, Card, CardState, Ledger, SerialState
 from sscard_ic.profile import load, load_import_formats
 
@@ -169,7 +169,8 @@ def status(name: str | None, ledger_file: Path | None, as_json: bool) -> None:
     if as_json:
         values = [_status_json(entry, states[entry.name]) for entry in found]
         if name:
-            print_json({**values[0], "serials": serials, "failed": _bad_json(bad)})
+            failed = failures_json(bad, common.language())
+            print_json({**values[0], "serials": serials, "failed": failed})
         else:
             print_json({"batches": values})
         return
@@ -318,25 +319,6 @@ def _add(table: Table, *cells: str) -> None:
 
 def _bad_cards(ledger: Ledger, name: str) -> tuple[Card, ...]:
     return ledger.cards_of(name, (CardState.REFUSED, CardState.FAILED))
-
-
-def _bad_json(cards: tuple[Card, ...]) -> list[dict[str, Any]]:
-    return [
-        {
-            "row": card.row,
-            "seq": card.seq,
-            "state": str(card.state),
-            "reasons": [
-                {
-                    "field": found.field,
-                    "reason": found.reason,
-                    "message": found.message.to(common.language()),
-                }
-                for found in card.reasons
-            ],
-        }
-        for card in cards
-    ]
 
 
 def _status_json(entry: Batch, states: dict[CardState, int]) -> dict[str, Any]:

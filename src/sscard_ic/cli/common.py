@@ -59,7 +59,7 @@ def system_error(error: OSError) -> SscardError:
     named = error.filename if error.filename2 is None else error.filename2
     return SscardError(
         Text(f"操作系统拒绝读写：{reason}", f"cannot be read or written: {reason}"),
-        where="" if named is None else os.fsdecode(named),
+        where="" if named is None else str(named),
         hint=Text("请检查路径、权限和磁盘空间", "check path, permissions and free space"),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,24 +49,28 @@ class ReturnReport:
 
     def to_json(self, language: Language) -> dict[str, Any]:
         """Counts, and every reason of every row without a card."""
-        failed = [
-            {
-                "row": card.row,
-                "seq": card.seq,
-                "state": str(card.state),
-                "reasons": [
-                    {"field": r.field, "reason": r.reason, "message": r.message.to(language)}
-                    for r in card.reasons
-                ],
-            }
-            for card in self.bad
-        ]
         return {
             "file": str(self.path),
             "good": self.good,
             "unfinished": self.unfinished,
-            "failed": failed,
+            "failed": failures_json(self.bad, language),
         }
+
+
+def failures_json(cards: Iterable[Card], language: Language) -> list[dict[str, Any]]:
+    """Refused and failed rows, each with every reason."""
+    return [
+        {
+            "row": card.row,
+            "seq": card.seq,
+            "state": str(card.state),
+            "reasons": [
+                {"field": r.field, "reason": r.reason, "message": r.message.to(language)}
+                for r in card.reasons
+            ],
+        }
+        for card in cards
+    ]
 
 
 def write_return_file(
