@@ -48,7 +48,7 @@ def check_profile(
 def _identify(connection: Connection, habits: Habits | None) -> tuple[str, str]:
     profile = load(_FREE_ON_EVERY_CARD)
     card = SocialSecurityCard(connection, profile, habits=habits)
-    places = [p for p in profile.structure.locate_all() if p.path in (_CODE, _VERSION)]
+    places = [p for p in profile.places if p.path in (_CODE, _VERSION)]
     values = card.read_singly(places).values
     version_place = next(place for place in places if place.path == _VERSION)
     version = decode(version_place.item, values.get(_VERSION, b"")).text

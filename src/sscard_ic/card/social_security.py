@@ -157,9 +157,8 @@ class SocialSecurityCard:
 
     def read_basic(self) -> Reading:
         """Issuer data and holder's basic data: SSSE EF05 and EF06."""
-        structure = self._profile.structure
         return self.read(
-            located for file in ("EF05", "EF06") for located in structure.locate_file(_ROOT, file)
+            place for file in ("EF05", "EF06") for place in self._profile.places_of(_ROOT, file)
         )
 
     def opens(self, located: Located) -> bool:
@@ -201,9 +200,7 @@ class SocialSecurityCard:
         if items[0].file.structure == "transparent":
             reading.values[items[0].path] = self._reader.read_transparent(items[0])
             return
-        everything = list(
-            self._profile.structure.locate_file(items[0].directory_name, items[0].file_name)
-        )
+        everything = list(self._profile.places_of(items[0].directory_name, items[0].file_name))
         # A file with a closed record refuses "all records" as a whole.
         all_open = all(self._met(located.read) for located in everything)
         total = sum(located.item.length + 2 for located in everything) if all_open else 0
@@ -230,7 +227,7 @@ class SocialSecurityCard:
         """
         unknown = set(values)
         wanted = []
-        for located in self._profile.structure.locate_all():
+        for located in self._profile.places:
             if located.path in values:
                 wanted.append(located)
                 unknown.discard(located.path)
@@ -272,7 +269,7 @@ class SocialSecurityCard:
         return bool(fresh)
 
     def _locate(self, path: str) -> Located:
-        places = self._profile.structure.locate_all()
+        places = self._profile.places
         return next(located for located in places if located.path == path)
 
     def _select(self, directory: str) -> None:

@@ -249,7 +249,7 @@ def _show_card(profile: CardProfile, image: Path) -> None:
     session = open_session(open_virtual(image))
     places = [
         place
-        for place in profile.structure.locate_all()
+        for place in profile.places
         if place.directory_name == "SSSE" and place.file_name in ("EF05", "EF06")
     ]
     show(profile, places, SocialSecurityCard(session, profile).read(places))

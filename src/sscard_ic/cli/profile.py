@@ -140,7 +140,7 @@ def _file_table(card: profiles.CardProfile, directory: str, name: str) -> Table:
         title_justify="left",
         caption_justify="left",
     )
-    for located in card.structure.locate_file(directory, name):
+    for located in card.places_of(directory, name):
         _row(table, str(located.number or "-"), *_item_cells(located.item))
         for part in located.item.items if located.occurrence == 1 else ():
             _row(table, "↳", *_item_cells(part))
@@ -223,7 +223,7 @@ def _file_json(card: profiles.CardProfile, directory: str, name: str) -> dict[st
         "status": file.status,
         "read": str(file.read),
         "update": str(file.update),
-        "items": [_item_json(item) for item in card.structure.locate_file(directory, name)],
+        "items": [_item_json(item) for item in card.places_of(directory, name)],
     }
 
 

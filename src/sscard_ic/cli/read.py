@@ -75,7 +75,7 @@ def _profile(connection: Connection, name: str | None) -> CardProfile:
 def _wanted(profile: CardProfile, items: tuple[str, ...], everything: bool) -> Iterable[Located]:
     if items:
         return [located for name in items for located in find_items(profile, name)]
-    places = profile.structure.locate_all()
+    places = profile.places
     if everything:
         return places
     return [p for p in places if p.directory_name == "SSSE" and p.file_name in ("EF05", "EF06")]

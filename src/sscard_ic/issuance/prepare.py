@@ -169,7 +169,7 @@ class Planner:
         self._keys = keys
         self._placed = [
             (place.path, place.item, place.item.source)
-            for place in profile.structure.locate_all()
+            for place in profile.places
             if place.item.source
         ]
         self._pin = Secret(pin_block(region.pin.initial))

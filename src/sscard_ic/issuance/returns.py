@@ -119,9 +119,7 @@ class _Table:
     def __init__(self, profile: CardProfile, region: Region) -> None:
         self._rules: ReturnFile = region.return_file
         self._paths = {
-            place.item.source: place.path
-            for place in profile.structure.locate_all()
-            if place.item.source
+            place.item.source: place.path for place in profile.places if place.item.source
         }
         values = self._values()
         unknown = [value for _, value in self._rules.columns if value not in values]

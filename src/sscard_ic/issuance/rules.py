@@ -61,7 +61,7 @@ class CardFields:
     def of(cls, profile: CardProfile) -> CardFields:
         """Gathered from the items with a source."""
         found: dict[str, list[Item]] = {}
-        for located in profile.structure.locate_all():
+        for located in profile.places:
             if located.item.source:
                 found.setdefault(located.item.source, []).append(located.item)
         length = {source: items[0].length for source, items in found.items()}

@@ -37,13 +37,13 @@ def verify(
         )
     identity = CardIdentity(plan.division_code, plan.historical)
     stranger = SocialSecurityCard(session, profile, identity=identity, habits=habits)
-    values = _read_as_stranger(stranger, list(profile.structure.locate_all()))
+    values = _read_as_stranger(stranger, list(profile.places))
     card = SocialSecurityCard(session, profile, keys, identity=identity, habits=habits)
     card.verify_pin(plan.pin)
     unproven: list[str] = []
     for directory in profile.structure.directories:
         unproven += card.prove_all(directory)
-        places = profile.structure.locate_all()
+        places = profile.places
         closed = [p for p in places if p.directory_name == directory and p.path not in values]
         values |= card.read(closed).values
     _compare(profile, values, plan)
@@ -83,7 +83,7 @@ _OTHER_PROFILE = Text("空白卡是否属于此规范？", "is the blank one of 
 
 
 def _compare(profile: CardProfile, values: dict[str, bytes], plan: PreparedCard) -> None:
-    for located in profile.structure.locate_all():
+    for located in profile.places:
         expected = plan.items.get(located.path) or unset(located.item)
         if values.get(located.path) != expected:
             raise Mismatch(

@@ -147,7 +147,7 @@ class _Manual:
         yield from self._table(_ITEM_HEADS, self._item_rows(directory, name))
 
     def _item_rows(self, directory: str, name: str) -> Iterator[list[str]]:
-        for located in self.profile.structure.locate_file(directory, name):
+        for located in self.profile.places_of(directory, name):
             number = str(located.number) if located.number else "-"
             yield self._item_row(number, located.item)
             for part in located.item.items if located.occurrence == 1 else ():
@@ -192,7 +192,7 @@ class _Manual:
         return [name, f"{key.id:02X}", self._of(use), groups, size, self._of(level), psam]
 
     def _code_tables(self) -> Iterator[str]:
-        used = {located.item.codes for located in self.profile.structure.locate_all()}
+        used = {located.item.codes for located in self.profile.places}
         yield self._of(Text("## 代码表", "## Code tables"))
         yield ""
         for name, table in self.profile.codes.items():

@@ -18,7 +18,7 @@ def find_items(profile: CardProfile, name: str) -> tuple[Located, ...]:
     :class:`InputError` with suggestions when the name is unknown or means different items.
     """
     wanted = name.strip().casefold()
-    items = tuple(profile.structure.locate_all())
+    items = tuple(profile.places)
     if below := tuple(item for item in items if _is_below(item, wanted)):
         return below
     hits = tuple(item for item in items if wanted in _names(item))

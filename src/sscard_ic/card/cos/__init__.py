@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sscard_ic.card.cos.steps import Builder
 from sscard_ic.card.cos.t514 import T514Builder
 from sscard_ic.profile import CardProfile
@@ -9,8 +11,9 @@ from sscard_ic.profile import CardProfile
 _BUILDERS: dict[str, type[Builder]] = {"t514": T514Builder}
 
 
+@cache
 def builder_for(profile: CardProfile) -> Builder:
-    """The builder of the profile's dialect."""
+    """The builder of the profile's dialect; made once, since every card takes the same steps."""
     return _BUILDERS[profile.dialect.name](profile)
 
 

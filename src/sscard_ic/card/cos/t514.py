@@ -305,7 +305,7 @@ class T514Builder:
                 yield from self._unset_records(name, file_name)
 
     def _file(self, name: str, file_name: str, file: File) -> Create:
-        items = list(self._structure.locate_file(name, file_name))
+        items = list(self._profile.places_of(name, file_name))
         total = sum(located.item.length for located in items)
         types = self._tables.file_types
         reserve = self._tables.settings.reserve_space
@@ -359,7 +359,7 @@ class T514Builder:
             f"初始化记录 {name}/{file_name}", f"initialise the records of {name}/{file_name}"
         )
         yield Send(what, iso.select_fid(int(file_name, 16), 0x02))
-        for located in self._structure.locate_file(name, file_name):
+        for located in self._profile.places_of(name, file_name):
             assert located.item.tag is not None
             record = Record(located.item.tag, unset(located.item))
             yield Send(what, iso.update_record(located.number, bytes(record)))

@@ -1,0 +1,1 @@
+"""What the benchmarks share: a workshop that makes cards, floors, and the report."""
