@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli import common
@@ -18,6 +16,7 @@ from sscard_ic.cli.ledgers import ledger_option, new_ledger, open_ledger
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.run import run
 from sscard_ic.cli.secrets import open_vault, vault_option
+from sscard_ic.cli.tables import make_table
 from sscard_ic.issuance.checks import CheckReport, check_file, region_of
 from sscard_ic.issuance.importing import ImportReport, import_file
 from sscard_ic.issuance.prepare import prepare_batch
@@ -276,45 +275,35 @@ def _say_counts(report: CheckReport) -> None:
 def _show_refused(report: CheckReport) -> None:
     if not report.refused:
         return
-    table = _table(tr("行", "row"), tr("序号", "no."), tr("拒绝原因", "reason of refusal"))
-    for checked in report.refused:
-        for found in checked.reasons:
-            message = found.message.to(common.language())
-            _add(table, str(checked.row.number), checked.row.seq, message)
-    common.stdout_console().print(table)
+    rows = [
+        (str(checked.row.number), checked.row.seq, found.message.to(common.language()))
+        for checked in report.refused
+        for found in checked.reasons
+    ]
+    titles = (tr("行", "row"), tr("序号", "no."), tr("拒绝原因", "reason of refusal"))
+    common.stdout_console().print(make_table(*titles, rows=rows))
 
 
 def _show_cards(cards: tuple[Card, ...]) -> None:
-    table = _table(tr("行", "row"), tr("序号", "no."), tr("状态", "state"), tr("原因", "reason"))
-    for card in cards:
-        for found in card.reasons:
-            message = found.message.to(common.language())
-            _add(table, str(card.row), card.seq, str(card.state), message)
-    common.stdout_console().print(table)
+    rows = [
+        (str(card.row), card.seq, str(card.state), found.message.to(common.language()))
+        for card in cards
+        for found in card.reasons
+    ]
+    titles = (tr("行", "row"), tr("序号", "no."), tr("状态", "state"), tr("原因", "reason"))
+    common.stdout_console().print(make_table(*titles, rows=rows))
 
 
 def _show_status(found: list[Batch], states: dict[str, dict[CardState, int]]) -> None:
-    table = _table(
-        tr("批次", "batch"), tr("配置", "profile"), tr("行数", "rows"), tr("状态", "states")
-    )
-    for entry in found:
-        _add(table, entry.name, entry.profile, str(entry.rows), _counts(states[entry.name]))
-    common.stdout_console().print(table)
+    rows = [
+        (entry.name, entry.profile, str(entry.rows), _counts(states[entry.name])) for entry in found
+    ]
+    titles = (tr("批次", "batch"), tr("配置", "profile"), tr("行数", "rows"), tr("状态", "states"))
+    common.stdout_console().print(make_table(*titles, rows=rows, numbers=(2,)))
 
 
 def _counts(found: Mapping[CardState, int] | Mapping[SerialState, int]) -> str:
     return ", ".join(f"{state} {count}" for state, count in found.items())
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _add(table: Table, *cells: str) -> None:
-    table.add_row(*map(escape, cells))
 
 
 def _bad_cards(ledger: Ledger, name: str) -> tuple[Card, ...]:

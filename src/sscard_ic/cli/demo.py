@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from sscard_ic.apdu.ssc import pin_block
 from sscard_ic.base.errors import InputError, Text
@@ -22,6 +21,7 @@ from sscard_ic.card import HabitBook, SocialSecurityCard
 from sscard_ic.cli.common import FAILED, language, print_json, stdout_console, tr
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.read import show
+from sscard_ic.cli.tables import make_table
 from sscard_ic.issuance.checks import check_file
 from sscard_ic.issuance.importing import import_file
 from sscard_ic.issuance.returns import write_return_file
@@ -216,8 +216,6 @@ def _prepare_folder(out: Path) -> None:
 
 def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
     console = stdout_console()
-    table = Table(box=None, pad_edge=False)
-    table.add_column(tr("批次", "batch"), no_wrap=True)
     columns = {
         "rows": Text("行数", "rows"),
         "refused": Text("拒绝", "refused"),
@@ -225,12 +223,9 @@ def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
         "exchanges_per_card": Text("每卡指令", "exchanges/card"),
         "seconds": Text("秒", "seconds"),
     }
-    for title in columns.values():
-        table.add_column(title.to(language()), justify="right", no_wrap=True)
-    for batch in made:
-        values = batch.to_json()
-        table.add_row(batch.name, *(str(values[key]) for key in columns))
-    console.print(table)
+    rows = [[batch.name, *(str(batch.to_json()[key]) for key in columns)] for batch in made]
+    titles = [title.to(language()) for title in columns.values()]
+    console.print(make_table(tr("批次", "batch"), *titles, rows=rows, numbers=range(1, 6)))
     for batch in made:
         click.echo(f"{tr('回盘文件', 'return file')}  {batch.return_file}")
     click.echo(f"\n{tr('读回一张卡：', 'One card read back:')}")

@@ -13,6 +13,7 @@ from sscard_ic import profile
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.cli import common, secrets
 from sscard_ic.cli.common import tr
+from sscard_ic.cli.tables import make_table
 from sscard_ic.keys import CardKey, KeyInfo, create_test_vault, merge_keys
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
@@ -99,7 +100,7 @@ def list_keys(vault: Path | None, as_json: bool) -> None:
 
 
 def _table(infos: Sequence[KeyInfo]) -> Table:
-    table = Table(
+    return make_table(
         tr("密钥", "key"),
         tr("版本", "version"),
         tr("归属", "owner"),
@@ -109,20 +110,22 @@ def _table(infos: Sequence[KeyInfo]) -> Table:
         tr("用途", "use"),
         tr("校验值", "check value"),
         tr("环境", "environment"),
+        rows=[
+            (
+                info.name,
+                f"{info.version:02d}",
+                _OWNERS[info.owner].to(common.language()),
+                info.level,
+                str(info.length),
+                info.algorithm,
+                _USES[info.use].to(common.language()),
+                info.check_value,
+                info.environment,
+            )
+            for info in infos
+        ],
+        numbers=(4,),
     )
-    for info in infos:
-        table.add_row(
-            info.name,
-            f"{info.version:02d}",
-            _OWNERS[info.owner].to(common.language()),
-            info.level,
-            str(info.length),
-            info.algorithm,
-            _USES[info.use].to(common.language()),
-            info.check_value,
-            info.environment,
-        )
-    return table
 
 
 @keys.command()

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from sscard_ic import profile as profiles
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.cli import common
 from sscard_ic.cli.common import tr
+from sscard_ic.cli.tables import make_table
 from sscard_ic.profile.manual import file_words, key_words, manual, rule_words
 from sscard_ic.profile.structure import Item, Key, Located
 
@@ -32,9 +32,8 @@ def list_profiles(as_json: bool) -> None:
     if as_json:
         common.print_json([_info_json(info) for info in infos])
         return
-    table = Table(tr("名称", "Name"), tr("种类", "Kind"), tr("标题", "Title"))
-    for info in infos:
-        _row(table, info.name, info.kind, info.title.to(common.language()))
+    rows = [(info.name, info.kind, info.title.to(common.language())) for info in infos]
+    table = make_table(tr("名称", "name"), tr("种类", "kind"), tr("标题", "title"), rows=rows)
     common.stdout_console().print(table)
 
 
@@ -95,11 +94,6 @@ def doc(name: str, out: Path | None) -> None:
     common.say(Text(f"已写入 {out}", f"{out} written"))
 
 
-def _row(table: Table, *cells: str) -> None:
-    """A row whose brackets are text, not markup."""
-    table.add_row(*map(escape, cells))
-
-
 def _identity(card: profiles.CardProfile) -> Table:
     rows = [
         (tr("配置", "Profile"), card.name),
@@ -116,35 +110,32 @@ def _identity(card: profiles.CardProfile) -> Table:
             (tr("初始化机构", "Initialising institution"), issuer.initialising_institution),
             (tr("有效期（年）", "Validity in years"), str(card.region.validity.years)),
         ]
-    table = Table(show_header=False)
-    for row in rows:
-        _row(table, *row)
-    return table
+    return make_table(rows=rows)
 
 
 def _file_table(card: profiles.CardProfile, directory: str, name: str) -> Table:
     language = common.language()
     file = card.structure.directories[directory].files[name]
     read, update = rule_words(file.read).to(language), rule_words(file.update).to(language)
-    table = Table(
-        tr("记录", "Record"),
-        tr("标签", "Tag"),
-        tr("格式", "Format"),
-        tr("字节", "Bytes"),
+    rows = []
+    for located in card.places_of(directory, name):
+        rows.append([str(located.number or "-"), *_item_cells(located.item)])
+        if located.occurrence == 1:
+            rows += [["↳", *_item_cells(part)] for part in located.item.items]
+    return make_table(
+        tr("记录", "record"),
+        tr("标签", "tag"),
+        tr("格式", "format"),
+        tr("字节", "bytes"),
         tr("数据项", "Chinese"),
         tr("英文", "English"),
-        tr("单独规则", "Own rules"),
-        title=escape(f"{directory}.{name} {file.title.to(language)}"),
+        tr("单独规则", "own rules"),
+        rows=rows,
+        title=f"\n{directory}.{name} {file.title.to(language)}",
         caption=f"{file_words(file).to(language)} · {tr('读', 'read')} {read}"
         f" · {tr('写', 'update')} {update}",
-        title_justify="left",
-        caption_justify="left",
+        numbers=(3,),
     )
-    for located in card.places_of(directory, name):
-        _row(table, str(located.number or "-"), *_item_cells(located.item))
-        for part in located.item.items if located.occurrence == 1 else ():
-            _row(table, "↳", *_item_cells(part))
-    return table
 
 
 def _item_cells(item: Item) -> list[str]:
@@ -158,22 +149,23 @@ def _item_cells(item: Item) -> list[str]:
 
 
 def _key_table(card: profiles.CardProfile) -> Table:
-    table = Table(
-        tr("密钥", "Key"),
-        tr("目录", "Directory"),
-        tr("标识", "Identifier"),
-        tr("用途", "Use"),
-        tr("版本数", "Versions"),
-        tr("字节", "Bytes"),
-        tr("根密钥归属", "Owner of the root"),
-        title=tr("密钥", "Keys"),
-        title_justify="left",
-    )
+    rows = []
     for name, key in card.keys.items():
         use, level = (words.to(common.language()) for words in key_words(key))
         size, groups = str(key.length), str(key.groups)
-        _row(table, name, key.directory, f"{key.id:02X}", use, groups, size, level)
-    return table
+        rows.append((name, key.directory, f"{key.id:02X}", use, groups, size, level))
+    return make_table(
+        tr("密钥", "key"),
+        tr("目录", "directory"),
+        tr("标识", "identifier"),
+        tr("用途", "use"),
+        tr("版本数", "versions"),
+        tr("字节", "bytes"),
+        tr("根密钥归属", "owner of the root"),
+        rows=rows,
+        title="\n" + tr("密钥", "keys"),
+        numbers=(4, 5),
+    )
 
 
 def _info_json(info: profiles.ProfileInfo) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
+from sscard_ic.base.errors import Text
 from sscard_ic.card import Reading, SocialSecurityCard, check_profile, recognise
-from sscard_ic.cli.common import language, print_json, stdout_console, tr
+from sscard_ic.cli.common import language, print_json, say, stdout_console, tr
 from sscard_ic.cli.readers import reader_option, session
 from sscard_ic.cli.secrets import open_vault, pin, pin_file_option, vault_option
+from sscard_ic.cli.tables import make_table
 from sscard_ic.codec.text import join_name
 from sscard_ic.profile import CardProfile, Located, find_items, load
 from sscard_ic.profile.values import Value, decode
@@ -118,35 +118,36 @@ def show(profile: CardProfile, wanted: Iterable[Located], reading: Reading) -> N
     for (directory, file), group in by_file:
         places = list(group)
         title = tr(places[0].file.zh, places[0].file.en)
-        table = Table(title=f"{directory}/{file} {title}", title_justify="left", box=None)
-        table.add_column(tr("项", "tag"), style="dim")
-        table.add_column(tr("数据项", "item"))
-        table.add_column(tr("内容", "value"), overflow="fold")
-        for place in places:
-            tag = "" if place.item.tag is None else f"{place.item.tag:02X}"
-            table.add_row(tag, tr(place.item.zh, place.item.en), _cell(profile, place, reading))
-        console.print(table)
+        rows = [
+            (_tag(place), tr(place.item.zh, place.item.en), _cell(profile, place, reading))
+            for place in places
+        ]
+        titles = (tr("项", "tag"), tr("数据项", "item"), tr("内容", "value"))
+        console.print(make_table(*titles, rows=rows, title=f"{directory}/{file} {title}"))
     if reading.closed:
-        console.print(
-            tr(
+        say(
+            Text(
                 "未开放的项需要密码（--pin）或密钥（--keys）。",
                 "Closed items need the PIN (--pin) or keys (--keys).",
-            ),
-            style="dim",
+            )
         )
+
+
+def _tag(place: Located) -> str:
+    return "" if place.item.tag is None else f"{place.item.tag:02X}"
 
 
 def _cell(profile: CardProfile, place: Located, reading: Reading) -> str:
     if place.path in reading.closed:
-        return f"[dim]{tr('未开放', 'closed')}: {reading.closed[place.path]}[/dim]"
+        return f"{tr('未开放', 'closed')}: {reading.closed[place.path]}"
     raw = reading.values.get(place.path)
     if raw is None:
-        return f"[dim]{tr('卡上没有', 'not on this card')}[/dim]"
+        return tr("卡上没有", "not on this card")
     extension = reading.values.get(f"{place.directory_name}.{place.file_name}.4E", b"")
     if place.path.endswith(".09") and place.item.text == "name":
-        return escape(join_name(raw, extension))
+        return join_name(raw, extension)
     value = decode(place.item, raw, profile.codes)
     if not value.is_set:
-        return f"[dim]{tr('未写入', 'not set')}[/dim]"
-    text = escape(value.text) if len(value.text) <= _LONG else f"{len(raw)} {tr('字节', 'bytes')}"
+        return tr("未写入", "not set")
+    text = value.text if len(value.text) <= _LONG else f"{len(raw)} {tr('字节', 'bytes')}"
     return f"{text}  {tr(value.meaning.zh, value.meaning.en)}" if value.meaning else text

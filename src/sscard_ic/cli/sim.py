@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli.common import print_json, say, stdout_console, tr
+from sscard_ic.cli.tables import make_table
 from sscard_ic.profile import load
 from sscard_ic.reader.virtual import new_blank
 from sscard_ic.simulator import describe_image
@@ -64,14 +64,8 @@ def show(image: Path, as_json: bool) -> None:
         (tr("状态", "state"), description.state),
         (tr("已锁定", "locked"), ", ".join(description.locked) or "-"),
     )
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    for row in rows:
-        facts.add_row(*row)
-    console.print(facts)
-    table = Table(box=None, pad_edge=False)
-    for title in (tr("文件", "file"), tr("类型", "kind"), tr("条目", "entries")):
-        table.add_column(title)
-    for entry in description.files:
-        table.add_row(entry.path, entry.kind, str(entry.records or ""))
+    console.print(make_table(rows=rows))
     if description.files:
-        console.print(table)
+        titles = (tr("文件", "file"), tr("类型", "kind"), tr("条目", "entries"))
+        files = [(file.path, file.kind, str(file.records or "")) for file in description.files]
+        console.print(make_table(*titles, rows=files, title=" ", numbers=(2,)))
