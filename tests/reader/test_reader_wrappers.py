@@ -10,7 +10,7 @@ from sscard_ic.apdu import Command, iso
 from sscard_ic.base import Secret
 from sscard_ic.base.secret import Secretive
 from sscard_ic.reader import Tally, open_session
-from sscard_ic.reader.connection import TransmissionProtocol
+from sscard_ic.reader.connection import ReaderError, TransmissionProtocol
 from sscard_ic.reader.trace import TraceWriter
 
 
@@ -67,6 +67,12 @@ def test_a_wrong_length_is_corrected_once() -> None:
     assert ask(script, iso.read_record(1)) == "0201339000"
     stubborn = Script(("00B2010400", "6C03"), ("00B2010403", "6C04"))
     assert ask(stubborn, iso.read_record(1)) == "6C04"
+
+
+@pytest.mark.parametrize("answer", ["", "90"])
+def test_an_answer_without_status_word(answer: str) -> None:
+    with pytest.raises(ReaderError, match="fewer than a status word"):
+        ask(Script(("0084000008", answer)), iso.get_challenge())
 
 
 def test_t1_keeps_le_of_case_four() -> None:

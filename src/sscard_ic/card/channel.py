@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sscard_ic.apdu import Command, Response
-from sscard_ic.apdu.command import ApduError
 from sscard_ic.apdu.status import StatusWord
 from sscard_ic.base.errors import CardError, Text
 from sscard_ic.base.secret import Secret
-from sscard_ic.reader.connection import Connection, ReaderError
+from sscard_ic.reader.connection import Connection
 
 
 class Refused(CardError):
@@ -44,16 +43,7 @@ class Channel:
     def ask(self, command: Command | Secret) -> Response:
         """The answer, whatever its status."""
         raw = command if isinstance(command, Secret) else bytes(command)
-        answer = self.connection.transmit(raw)
-        try:
-            return Response.parse(answer)
-        except ApduError:
-            raise ReaderError(
-                Text(
-                    f"卡的应答只有 {len(answer)} 字节",
-                    f"the card answered {len(answer)} bytes, fewer than a status word",
-                )
-            ) from None
+        return Response.parse(self.connection.transmit(raw))
 
     def send(
         self, command: Command | Secret, what: Text, *, missing: Text | None = None

@@ -7,7 +7,7 @@ from typing import TextIO
 from sscard_ic.reader.connection import Connection
 from sscard_ic.reader.meter import LinkMeter, Tally
 from sscard_ic.reader.trace import TraceWriter
-from sscard_ic.reader.wrappers import CaseFour, CorrectLength, FetchWaiting
+from sscard_ic.reader.wrappers import CaseFour, CorrectLength, FetchWaiting, RequireStatus
 
 
 def open_session(
@@ -15,11 +15,11 @@ def open_session(
 ) -> Connection:
     """``driver`` with the rules of T=0 and T=1, counted in ``tally``, written to ``trace``.
 
-    From the wire outwards: trace, meter, case 4, 6Cxx, 61xx.
+    From the wire outwards: trace, meter, status word, case 4, 6Cxx, 61xx.
     """
     connection = driver
     if trace is not None:
         connection = TraceWriter(connection, trace)
     if tally is not None:
         connection = LinkMeter(connection, tally)
-    return FetchWaiting(CorrectLength(CaseFour(connection)))
+    return FetchWaiting(CorrectLength(CaseFour(RequireStatus(connection))))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sscard_ic.apdu import Command, iso
 from sscard_ic.apdu.command import Response
+from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secret, Secretive
-from sscard_ic.reader.connection import Connection, TransmissionProtocol
+from sscard_ic.reader.connection import Connection, ReaderError, TransmissionProtocol
 
 
 class Wrapper:
@@ -35,6 +36,23 @@ class Wrapper:
     def close(self) -> None:
         """Let the card go."""
         self.inner.close()
+
+
+class RequireStatus(Wrapper):
+    """An answer has a status word; anything shorter is no answer of a card."""
+
+    def transmit(self, command: Secretive) -> bytes:
+        """One exchange; raises :class:`ReaderError` under two bytes."""
+        answer = self.inner.transmit(command)
+        if len(answer) < 2:
+            raise ReaderError(
+                Text(
+                    f"卡的应答只有 {len(answer)} 字节，没有状态字",
+                    f"the card answered {len(answer)} bytes, fewer than a status word",
+                ),
+                hint=Text("重新插卡后再试", "take the card out, insert it again"),
+            )
+        return answer
 
 
 class FetchWaiting(Wrapper):
