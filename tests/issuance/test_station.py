@@ -20,7 +20,7 @@ from sscard_ic.base import InputError
 from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.issuance.run import run_batch
-from sscard_ic.issuance.station import MAX_BLANKS, Outcome, Station
+from sscard_ic.issuance.station import MAX_BAD_IN_A_ROW, MAX_BLANKS, Outcome, Station
 from sscard_ic.keys import EnvironmentMismatchError, SoftwareVault
 from sscard_ic.ledger import CardState, Ledger, Phase, SerialState, Step
 from sscard_ic.profile import CardProfile, load
@@ -151,7 +151,7 @@ class SlotWithBadChips(ChipSlot):
 def test_a_bad_blank_costs_its_number_and_the_row_gets_another(bench: Bench) -> None:
     slot = SlotWithBadChips(1, *bench.blanks(4))
     outcome = bench.run(slot)
-    assert (outcome.good, outcome.spoilt) == (3, 1)
+    assert (outcome.good, len(outcome.failures)) == (3, 1)
     assert not outcome.clean
     ((row, error),) = outcome.failures
     assert row == 1
@@ -164,18 +164,32 @@ def test_a_bad_blank_costs_its_number_and_the_row_gets_another(bench: Bench) -> 
     assert first.serial == 4
 
 
-def test_a_row_that_spoils_blank_after_blank_is_given_up(
+def test_bad_cards_in_a_row_end_the_run(bench: Bench) -> None:
+    slot = SlotWithBadChips(9, *bench.blanks(9))
+    outcome = bench.run(slot)
+    assert outcome.stopped
+    assert len(outcome.failures) == len(slot.rejected) == MAX_BAD_IN_A_ROW
+    assert CardState.FAILED not in bench.ledger.counts(bench.batch)
+
+
+def test_a_row_that_spoils_blank_after_blank_is_given_up_and_can_be_reopened(
     tmp_path: Path, plant_vault: SoftwareVault
 ) -> None:
     with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
         bench = Bench(tmp_path, plant_vault, ledger, 1)
-        slot = SlotWithBadChips(9, *bench.blanks(9))
-        outcome = bench.run(slot)
-        assert outcome.spoilt == MAX_BLANKS
+        blanks = bench.blanks(MAX_BLANKS + 1)
+        for chip in blanks[:MAX_BLANKS]:
+            bench.run(SlotWithBadChips(1, chip))
         (card,) = ledger.cards_of(bench.batch)
         assert card.state is CardState.FAILED
         assert [reason.reason for reason in card.reasons] == ["card failed"]
         assert ledger.serial_counts(bench.batch) == {SerialState.SPOILT: MAX_BLANKS}
+        failed = [e for e in ledger.journal_of(card.id) if e.phase is Phase.FAILED]
+        assert len(failed) == MAX_BLANKS
+        assert bench.run(ChipSlot(blanks[-1])).good == 0
+        assert ledger.reopen_failed(bench.batch) == 1
+        assert bench.run(ChipSlot(blanks[-1])).good == 1
+        assert ledger.reopen_failed(bench.batch) == 0
 
 
 class Forger(Wrapper):

@@ -115,7 +115,7 @@ def test_ordered_numbers_are_found_and_failed_ones_may_be_ordered_again(ledger: 
     assert ledger.ordered([*numbers, "D99999999", ""]) == {
         number: Order("batch-1", row) for row, number in enumerate(numbers, start=1)
     }
-    ledger.fail(ledger.cards_of("batch-1")[0].id, REASON)
+    ledger.fail(ledger.cards_of("batch-1")[0].id, REASON, station="t")
     assert numbers[0] not in ledger.ordered(numbers)
     ledger.import_batch(new_batch("batch-2"), new_cards(1))
     assert ledger.ordered(numbers[:1]) == {numbers[0]: Order("batch-2", 1)}
@@ -175,7 +175,7 @@ def test_states_never_go_back(ledger: Ledger) -> None:
     with pytest.raises(SscardError, match="refused cannot become"):
         bring(ledger, out, CardState.STARTED)
     with pytest.raises(SscardError, match="refused cannot become"):
-        ledger.fail(out, REASON)
+        ledger.fail(out, REASON, station="t")
     with pytest.raises(SscardError, match="refused cannot become"):
         ledger.spoil(out, "station 1", "note")
     assert ledger.plan(card.id) == b"plan"
@@ -199,7 +199,7 @@ def test_a_failed_card_keeps_its_reason_and_spoils_its_number(ledger: Ledger) ->
     prepare(ledger)
     card = make(ledger)
 
-    ledger.fail(card.id, REASON)
+    ledger.fail(card.id, REASON, station="t")
 
     failed = ledger.card(card.id)
     assert (failed.state, failed.reasons) == (CardState.FAILED, (REASON,))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sscard_ic.base import InputError
+from sscard_ic.base import CardError, InputError
 from sscard_ic.profile import load
 from sscard_ic.reader import open_connection, open_slot
 from sscard_ic.reader.connection import ReaderError
@@ -112,3 +112,13 @@ def test_the_environment_names_a_reader(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SSCARD_READER", "virtual:x.img")
     assert reader_spec(None) == "virtual:x.img"
     assert reader_spec("virtual:y.img") == "virtual:y.img"
+
+
+def test_a_file_that_is_no_card_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "broken.img").write_text("no card")
+    deck = deck_of(tmp_path)
+    assert deck.wait_card()
+    with pytest.raises(CardError, match="not an image"):
+        deck.connect()
+    deck.release(False)
+    assert (tmp_path / "rejected" / "broken.img").exists()

@@ -42,6 +42,16 @@ class Reading:
 class WrongPin(Refused):
     """The PIN was refused; ``tries_left`` says how often it may be tried again."""
 
+    def __init__(self, command: Text, sw: StatusWord) -> None:
+        super().__init__(command, sw)
+        if self.tries_left == 0:
+            self.hint = Text(
+                "密码已锁定，请持卡人到服务窗口解锁或重置",
+                "the PIN is locked; the holder has it unlocked or reset at a service window",
+            )
+        elif self.tries_left == 1:
+            self.hint = Text("再错一次，密码即锁定", "one more wrong PIN locks it")
+
 
 class SocialSecurityCard:
     """A session with the application; the constructor selects it.

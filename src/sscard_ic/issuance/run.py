@@ -28,20 +28,22 @@ def run_batch(
     profile: CardProfile,
     keys: IssuingKeys,
     *,
+    outcome: Outcome | None = None,
     limit: int | None = None,
     on_prepared: Callable[[int], None] = lambda count: None,
 ) -> Outcome:
     """Make the cards of ``batch``, at most ``limit`` of them.
 
     A row whose blank was bad gets a new serial number and another blank, as long as blanks come.
+    ``outcome`` is filled as the run goes on, and returned in the end.
     """
     assert profile.region is not None, "a batch was checked against the profile of a region"
     keys.require_environment(profile.region.issuer.environment, profile.name)
-    outcome = Outcome()
+    outcome = outcome or Outcome()
     while True:
         report = prepare_batch(ledger, batch, profile, keys, on_progress=on_prepared)
         outcome.unprepared = list(report.failures)
-        passed = station.run(batch, None if limit is None else limit - outcome.good)
-        outcome.add(passed)
-        if not passed.spoilt or outcome.good == limit:
+        bad = len(outcome.failures)
+        station.run(batch, outcome=outcome, limit=limit)
+        if len(outcome.failures) == bad or outcome.stopped or outcome.good == limit:
             return outcome

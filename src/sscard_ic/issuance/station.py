@@ -17,6 +17,9 @@ from sscard_ic.reader import Connection, Slot, Tally, open_session
 MAX_BLANKS = 3
 """Blanks that one row may spoil before it is given up."""
 
+MAX_BAD_IN_A_ROW = 2
+"""Bad cards one after the other that end a run: the fault is then hardly the card's."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -29,22 +32,22 @@ class Outcome:
     """Cards that are no blanks of this batch: used ones, foreign ones."""
     unprepared: list[tuple[int, SscardError]] = field(default_factory=list)
     """Rows for which no plan could be made."""
-
-    @property
-    def spoilt(self) -> int:
-        """Blanks that were used up without a good card."""
-        return len(self.failures)
+    bad_in_a_row: int = 0
+    """Bad cards since the last good one."""
 
     @property
     def clean(self) -> bool:
         """Whether everything that was touched became a good card."""
         return not (self.failures or self.rejected or self.unprepared)
 
-    def add(self, other: Outcome) -> None:
-        """Count another pass."""
-        self.good += other.good
-        self.failures += other.failures
-        self.rejected += other.rejected
+    @property
+    def stopped(self) -> bool:
+        """Whether the run ended because card after card was bad."""
+        return self.bad_in_a_row >= MAX_BAD_IN_A_ROW
+
+
+_MADE_ELSEWHERE = Text("此卡已由另一台账制成", "this card has been made with another ledger")
+_BLANK_WANTED = Text("换一张空白卡", "insert a blank card")
 
 
 class Station:
@@ -75,15 +78,24 @@ class Station:
         self._trace = trace
         self._on_card = on_card
 
-    def run(self, batch: str, limit: int | None = None) -> Outcome:
-        """Make cards until no row waits, no card comes, or ``limit`` good ones are made."""
-        outcome = Outcome()
-        while outcome.good != limit and self._waiting(batch) and self._slot.wait_card():
+    def run(
+        self, batch: str, *, outcome: Outcome | None = None, limit: int | None = None
+    ) -> Outcome:
+        """Make cards until no row waits, no card comes, or ``limit`` good ones are counted.
+
+        ``outcome`` is kept up to date, so that it also tells of a run that an error ends.
+        """
+        outcome = outcome or Outcome()
+        while (
+            outcome.good != limit
+            and not outcome.stopped
+            and self._waiting(batch)
+            and self._slot.wait_card()
+        ):
             # Whatever goes wrong outside the card leaves it where it is, for the next run.
             verdict: bool | None = None
             try:
-                session = open_session(self._slot.connect(), tally=self._tally, trace=self._trace)
-                verdict = self._take(session, batch, outcome)
+                verdict = self._take(batch, outcome)
             finally:
                 self._slot.release(verdict)
         return outcome
@@ -96,9 +108,11 @@ class Station:
             if CardState.PREPARED.rank <= state.rank < CardState.VERIFIED.rank
         )
 
-    def _take(self, session: Connection, batch: str, outcome: Outcome) -> bool | None:
+    def _take(self, batch: str, outcome: Outcome) -> bool | None:
         """One card; True when it is good, False when it is rejected, None to leave it there."""
         try:
+            connection = self._slot.connect()
+            session = open_session(connection, tally=self._tally, trace=self._trace)
             card = self._row_of(session, batch)
         except CardError as error:
             outcome.rejected.append(error)
@@ -114,27 +128,37 @@ class Station:
             except CardError as error:
                 self._give_up(card, error)
                 outcome.failures.append((card.row, error))
+                outcome.bad_in_a_row += 1
                 return False
             outcome.good += 1
+            outcome.bad_in_a_row = 0
             self._on_card(card)
         return True
 
     def _row_of(self, session: Connection, batch: str) -> Card | None:
         """The row this card is for: begun earlier, or claimed now for a fresh blank."""
         serial = chip_serial(session.atr)
+        where = serial.hex().upper()
         card = self._ledger.card_by_chip(serial)
         if card is None:
-            Blank(session, self._profile, self._keys, serial).check_fresh()
+            try:
+                Blank(session, self._profile, self._keys, serial).check_fresh()
+            except CardError as error:
+                error.where = where
+                raise
             return self._ledger.claim_next(batch, self._slot.name, serial)
-        # A row not begun yet has met no chip: the card with its ATR comes from somewhere else.
-        mine = card.batch == batch and card.chip_serial is not None
-        if not mine or card.state is CardState.FAILED:
+        if card.chip_serial is None:
+            # A row not begun yet has met no chip: the card with its ATR was made elsewhere.
+            raise CardError(_MADE_ELSEWHERE, where=where, hint=_BLANK_WANTED)
+        if card.batch != batch or card.state is CardState.FAILED:
+            state = card.state.text
             raise CardError(
                 Text(
-                    f"此卡属于批次 {card.batch} 第 {card.row} 行（{card.state}）",
-                    f"this card belongs to batch {card.batch}, row {card.row} ({card.state})",
+                    f"此卡属于批次 {card.batch} 第 {card.row} 行（{state.zh}）",
+                    f"this card belongs to batch {card.batch}, row {card.row} ({state.en})",
                 ),
-                hint=Text("换一张空白卡", "insert a blank card"),
+                where=where,
+                hint=_BLANK_WANTED,
             )
         return card
 
@@ -147,4 +171,5 @@ class Station:
         if attempts + 1 < MAX_BLANKS:
             self._ledger.spoil(card.id, self._slot.name, error.what.en)
         else:
-            self._ledger.fail(card.id, Reason("", "card failed", error.what))
+            reason = Reason("", "card failed", error.what)
+            self._ledger.fail(card.id, reason, station=self._slot.name)

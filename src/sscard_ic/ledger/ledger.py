@@ -36,6 +36,11 @@ Value = TypeVar("Value")
 _CHUNK = 500
 """Values in one IN list; below the limits of every SQLite."""
 
+_CLEARED: Mapping[str, None] = dict.fromkeys(
+    ("plan", "result", "serial", "historical", "allotted_chip", "chip_serial")
+)
+"""What a row forgets when it waits for another blank."""
+
 
 class Ledger:
     """Every ordered card, from the row of a batch file to its activation.
@@ -281,15 +286,43 @@ class Ledger:
             self._write_journal(connection, card_id, step, Phase.END, chip_serial, station, note)
             self._advance(connection, card_id, state)
 
-    def fail(self, card_id: int, reason: Reason) -> None:
-        """Give a card up: the reason is kept, its serial number is spoilt."""
+    def fail(self, card_id: int, reason: Reason, *, station: str) -> None:
+        """Give a card up: the reason is kept and journalled, its serial number is spoilt."""
         with self._database.write() as connection:
             card = self._card(connection, card_id)
             if card.state is CardState.REFUSED:
                 raise errors.wrong_state(card, CardState.FAILED)
+            self._write_journal(
+                connection,
+                card_id,
+                Step.INITIALISE,
+                Phase.FAILED,
+                card.chip_serial,
+                station,
+                reason.message.en,
+            )
             reasons = records.reasons_json((*card.reasons, reason))
             self._update(connection, card_id, state=CardState.FAILED, reasons=reasons)
             settle(connection, card_id, SerialState.SPOILT)
+
+    def reopen_failed(self, batch: str) -> int:
+        """Take the failed rows of ``batch`` up again, for other blanks; how many there were.
+
+        A row whose card number has been ordered anew since stays failed.
+        """
+        again = cards.alias()
+        ordered_anew = sa.exists().where(
+            again.c.card_number_digest == cards.c.card_number_digest,
+            again.c.state != CardState.FAILED,
+        )
+        with self._database.write() as connection:
+            failed = sa.update(cards).where(
+                cards.c.batch_id == self._batch(connection, batch).id,
+                cards.c.state == CardState.FAILED,
+                ~ordered_anew,
+            )
+            values = {"state": CardState.ACCEPTED, "reasons": records.reasons_json(()), **_CLEARED}
+            return connection.execute(failed.values(values)).rowcount
 
     def spoil(self, card_id: int, station: str, note: str) -> None:
         """The blank was bad: its number is spoilt, the card is accepted anew for another one.
@@ -310,10 +343,7 @@ class Ledger:
                 note,
             )
             settle(connection, card_id, SerialState.SPOILT)
-            cleared = dict.fromkeys(
-                ("plan", "result", "serial", "historical", "allotted_chip", "chip_serial")
-            )
-            self._update(connection, card_id, state=CardState.ACCEPTED, **cleared)
+            self._update(connection, card_id, state=CardState.ACCEPTED, **_CLEARED)
 
     # -- journal ---------------------------------------------------------------------------
 

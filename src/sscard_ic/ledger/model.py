@@ -33,6 +33,25 @@ class CardState(StrEnum):
         """Place in the order of the work."""
         return list(CardState).index(self)
 
+    @property
+    def text(self) -> Text:
+        """The state in words."""
+        return _CARD_STATES[self]
+
+
+_CARD_STATES = {
+    CardState.REFUSED: Text("已拒绝", "refused"),
+    CardState.ACCEPTED: Text("已接受", "accepted"),
+    CardState.PREPARED: Text("已准备", "prepared"),
+    CardState.STARTED: Text("制作中", "started"),
+    CardState.INITIALISED: Text("已初始化", "initialised"),
+    CardState.PERSONALIZED: Text("已个人化", "personalized"),
+    CardState.FINISHED: Text("已结束", "finished"),
+    CardState.VERIFIED: Text("合格", "verified"),
+    CardState.ACTIVATED: Text("已启用", "activated"),
+    CardState.FAILED: Text("失败", "failed"),
+}
+
 
 class Step(StrEnum):
     """A job on a card that is journalled before and after."""
@@ -58,6 +77,18 @@ class SerialState(StrEnum):
     ALLOTTED = "allotted"
     USED = "used"
     SPOILT = "spoilt"
+
+    @property
+    def text(self) -> Text:
+        """The state in words."""
+        return _SERIAL_STATES[self]
+
+
+_SERIAL_STATES = {
+    SerialState.ALLOTTED: Text("待用", "waiting"),
+    SerialState.USED: Text("已用", "used"),
+    SerialState.SPOILT: Text("作废", "spoilt"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.errors import CardError, InputError, Text
 from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.profile import CardProfile
 from sscard_ic.reader.connection import Connection, ReaderError, TransmissionProtocol
-from sscard_ic.simulator import Chip, blank, open_image
+from sscard_ic.simulator import Chip, ImageInUse, blank, open_image
 
 SERIAL_LENGTH = 6
 
@@ -106,7 +106,13 @@ class VirtualDeck:
                 where=self.name,
                 hint=Text("先调用 wait_card", "wait for a card first"),
             )
-        self._connection = open_virtual(self._current)
+        try:
+            self._connection = open_virtual(self._current)
+        except ImageInUse:
+            raise
+        except InputError as error:
+            # What is no card belongs to the rejected ones, like any other foreign object.
+            raise CardError(error.what, where=error.where, hint=error.hint) from error
         return self._connection
 
     def release(self, good: bool | None) -> None:

@@ -4,13 +4,14 @@ from sscard_ic.simulator.application import Application, Refusal
 from sscard_ic.simulator.chip import Chip
 from sscard_ic.simulator.factory import blank, open_image
 from sscard_ic.simulator.inspection import FileEntry, ImageDescription, describe_image
-from sscard_ic.simulator.memory import Memory
+from sscard_ic.simulator.memory import ImageInUse, Memory
 
 __all__ = [
     "Application",
     "Chip",
     "FileEntry",
     "ImageDescription",
+    "ImageInUse",
     "Memory",
     "Refusal",
     "blank",

@@ -29,6 +29,10 @@ _LOG_TO_SNAPSHOT = 4
 _READ_SIZE = 1 << 20
 
 
+class ImageInUse(InputError):
+    """Another program has the image open."""
+
+
 class Memory:
     """Path → state, and the changes since the last :meth:`commit`."""
 
@@ -138,7 +142,7 @@ class _Image:
         self._finalizer = weakref.finalize(self, os.close, self._descriptor)
         if not self._hold():
             self.close()
-            raise InputError(
+            raise ImageInUse(
                 Text("映像正被另一个程序使用", "the image is in use by another program"),
                 where=str(path),
                 hint=Text("请先结束那个程序", "end that program first"),
