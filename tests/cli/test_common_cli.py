@@ -96,10 +96,11 @@ def test_the_option_goes_before_the_environment() -> None:
 def test_no_console_breaks_a_job(encoding: str, language: str) -> None:
     done = process("profile", "list", PYTHONIOENCODING=encoding, LANG=language)
     assert (done.returncode, done.stderr) == (0, b"")
-    shown = done.stdout.decode(encoding)
+    # click writes UTF-8 where a console claims to know nothing but ASCII.
+    shown = done.stdout.decode("utf-8" if encoding == "ascii" else encoding)
     assert "regions/dalian" in shown
     title = "大连" if language.startswith("zh") else "Dalian"
-    assert (title in shown) is (encoding != "ascii" or title.isascii())
+    assert title in shown
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,9 @@ def test_an_operators_day(tmp_path: Path, env: dict[str, str]) -> None:
     run(env, "sim", "new", "--profile", "dalian", "--count", "3", "--out", str(deck))
     reader = f"virtual:dir:{deck}"
     first = run(env, "batch", "run", batch, "--reader", reader, "--json")
-    assert first.exit_code == 0, first.output
+    assert first.exit_code == 3, first.output
     value = json.loads(first.stdout)
-    assert (value["good"], value["left"], value["failed"]) == (3, 1, [])
+    assert (value["good"], value["left"], value["failed"]) == (3, 1, 0)
     early = run(env, "batch", "return", batch, "--out", str(tmp_path))
     assert early.exit_code == 1
     trace = tmp_path / "run.trace"
@@ -65,14 +65,14 @@ def test_an_operators_day(tmp_path: Path, env: dict[str, str]) -> None:
         env, "batch", "run", batch, "--reader", "virtual:new:dalian", "--trace", str(trace)
     )
     assert second.exit_code == 0, second.output
-    assert "1 good cards, 0 rows still to make" in second.output
+    assert "good cards: 1; rows still to make: 0, failed: 0" in second.output
     assert "80D40000 ‹32 bytes›" in trace.read_text(encoding="utf-8")
     returned = run(env, "batch", "return", batch, "--out", str(tmp_path))
     assert returned.exit_code == 0, returned.output
     lines = (tmp_path / f"{batch}.return.csv").read_bytes().decode("gb18030").splitlines()
     assert len(lines) == 5
     done = run(env, "batch", "run", batch, "--reader", reader)
-    assert "0 good cards, 0 rows" in done.output
+    assert "good cards: 0; rows still to make: 0" in done.output
 
 
 def test_used_cards_in_a_deck_are_rejected(tmp_path: Path, env: dict[str, str]) -> None:
@@ -93,7 +93,7 @@ def test_used_cards_in_a_deck_are_rejected(tmp_path: Path, env: dict[str, str]) 
     issued.rename(deck / issued.name)
     result = run(other, "batch", "run", file.stem, "--reader", reader)
     assert result.exit_code == 3
-    assert "a card was rejected" in result.output
+    assert "was rejected: this card has been made with another ledger" in result.output
     assert list((deck / "rejected").glob("*.img"))
 
 
@@ -101,3 +101,34 @@ def test_batch_run_without_a_vault_tells_how_to_make_one(env: dict[str, str]) ->
     result = run(env, "batch", "run", "x", "--reader", "virtual:new:dalian")
     assert result.exit_code == 1
     assert "sscard keys init --test" in result.output
+
+
+def test_a_deck_of_the_wrong_kind_stops_and_costs_two_cards(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    file = tmp_path / "dalian-210200-20261121-007.csv"
+    sample = SAMPLES["dalian"].read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(sample[:5]))
+    run(env, "keys", "init", "--test")
+    photos = str(DATA / "photos")
+    run(env, "batch", "import", str(file), "--profile", "dalian", "--photos", photos)
+    wrong = run(env, "batch", "run", file.stem, "--reader", "virtual:new:urumqi", "--json")
+    assert wrong.exit_code == 3
+    value = json.loads(wrong.stdout)
+    assert (value["good"], value["left"], value["failed"], value["stopped"]) == (0, 4, 0, True)
+    assert len(value["bad"]) == 2
+    said = run(env, "--lang", "zh", "batch", "run", file.stem, "--reader", "virtual:new:urumqi")
+    assert "连续坏卡，已停止" in said.output
+    assert "空白卡是否属于此规范" in said.output
+    right = run(env, "batch", "run", file.stem, "--retry-failed", "--reader", "virtual:new:dalian")
+    assert right.exit_code == 0, right.output
+    assert "good cards: 4; rows still to make: 0, failed: 0" in right.output
+
+
+def test_errors_come_as_json_where_json_is_asked_for(env: dict[str, str]) -> None:
+    result = run(env, "batch", "status", "nix", "--json")
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)["error"]
+    assert error["message"] == "there is no ledger"
+    assert error["hint"]
+    assert "there is no ledger" in result.stderr

@@ -49,7 +49,7 @@ class SscardGroup(click.Group):
             raise  # the reader of the output has had enough: click ends quietly
         except OSError as error:
             failure = common.system_error(error)
-        click.echo(failure.render(common.language()), err=True)
+        common.print_error(ctx, failure)
         ctx.exit(common.FAILED)
 
 

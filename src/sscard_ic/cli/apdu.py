@@ -6,7 +6,7 @@ import click
 
 from sscard_ic.apdu import ApduError, Command, Response
 from sscard_ic.base.errors import InputError, Text
-from sscard_ic.cli.common import FAILED, language, print_json
+from sscard_ic.cli.common import FAILED, json_option, language, print_json
 from sscard_ic.cli.readers import reader_option, session
 
 
@@ -14,7 +14,7 @@ from sscard_ic.cli.readers import reader_option, session
 @click.argument("commands", nargs=-1, required=True, metavar="HEX...")
 @reader_option
 @click.option("--raw", is_flag=True, help="Show 61xx and 6Cxx as the card gives them.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+@json_option
 def apdu(commands: tuple[str, ...], reader: str | None, raw: bool, as_json: bool) -> None:
     """Send commands in hex to one card, in one session 发送原始命令.
 

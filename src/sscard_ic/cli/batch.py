@@ -11,12 +11,12 @@ import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli import common
-from sscard_ic.cli.common import print_json, say, tr
+from sscard_ic.cli.common import json_option, print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, new_ledger, open_ledger
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.run import run
 from sscard_ic.cli.secrets import open_vault, vault_option
-from sscard_ic.cli.tables import make_table
+from sscard_ic.cli.tables import print_table
 from sscard_ic.issuance.checks import CheckReport, check_file, region_of
 from sscard_ic.issuance.importing import ImportReport, import_file
 from sscard_ic.issuance.prepare import prepare_batch
@@ -36,10 +36,15 @@ date_option = click.option(
 )
 photos_option = click.option(
     "--photos",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of the photos 照片文件夹 (default: as the file format says).",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+
+
+_SHOWN = 50
+"""Refusals that a person is shown; ``--json`` gives all."""
+
+_PHOTO_MISSING = "PHOTO file missing"
 
 
 @click.group()
@@ -67,7 +72,7 @@ def check(
 ) -> None:
     """Check a holder file 检查数据文件; changes nothing.
 
-    Exit code 3 when rows are refused.
+    Numbers that were ordered before are found at import. Exit code 3 when rows are refused.
     """
     report = _checked(file, profile_name, batch_date, photos)
     if as_json:
@@ -256,7 +261,13 @@ def _say_imported(report: ImportReport) -> None:
     _show_refused(report.checks)
     _say_counts(report.checks)
     if report.batch:
-        say(Text(f"已导入批次 {report.batch.name}", f"imported as batch {report.batch.name}"))
+        name = report.batch.name
+        say(
+            Text(
+                f"已导入批次 {name}；制卡：sscard batch run {name} --reader …",
+                f"imported as batch {name}; make its cards: sscard batch run {name} --reader …",
+            )
+        )
     else:
         say(Text("未导入任何数据", "nothing was imported"))
 
@@ -280,18 +291,29 @@ def _show_refused(report: CheckReport) -> None:
         for checked in report.refused
         for found in checked.reasons
     ]
+    more = len(rows) - _SHOWN
+    rows = rows[:_SHOWN]
     titles = (tr("行", "row"), tr("序号", "no."), tr("拒绝原因", "reason of refusal"))
-    common.stdout_console().print(make_table(*titles, rows=rows))
+    print_table(*titles, rows=rows)
+    if more > 0:
+        say(Text(f"另有 {more} 条，用 --json 查看", f"{more} more; --json gives all"))
+    if any(found.reason == _PHOTO_MISSING for row in report.refused for found in row.reasons):
+        say(Text("照片目录可用 --photos 指定", "the folder of the photos is named by --photos"))
 
 
 def _show_cards(cards: tuple[Card, ...]) -> None:
     rows = [
-        (str(card.row), card.seq, str(card.state), found.message.to(common.language()))
+        (
+            str(card.row),
+            card.seq,
+            card.state.text.to(common.language()),
+            found.message.to(common.language()),
+        )
         for card in cards
         for found in card.reasons
     ]
     titles = (tr("行", "row"), tr("序号", "no."), tr("状态", "state"), tr("原因", "reason"))
-    common.stdout_console().print(make_table(*titles, rows=rows))
+    print_table(*titles, rows=rows)
 
 
 def _show_status(found: list[Batch], states: dict[str, dict[CardState, int]]) -> None:
@@ -299,11 +321,12 @@ def _show_status(found: list[Batch], states: dict[str, dict[CardState, int]]) ->
         (entry.name, entry.profile, str(entry.rows), _counts(states[entry.name])) for entry in found
     ]
     titles = (tr("批次", "batch"), tr("配置", "profile"), tr("行数", "rows"), tr("状态", "states"))
-    common.stdout_console().print(make_table(*titles, rows=rows, numbers=(2,)))
+    print_table(*titles, rows=rows, numbers=(2,))
 
 
 def _counts(found: Mapping[CardState, int] | Mapping[SerialState, int]) -> str:
-    return ", ".join(f"{state} {count}" for state, count in found.items())
+    language = common.language()
+    return ", ".join(f"{state.text.to(language)} {count}" for state, count in found.items())
 
 
 def _bad_cards(ledger: Ledger, name: str) -> tuple[Card, ...]:

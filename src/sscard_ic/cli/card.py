@@ -9,7 +9,7 @@ import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.card import check_profile, recognise
-from sscard_ic.cli.common import print_json, say
+from sscard_ic.cli.common import json_option, print_json, say
 from sscard_ic.cli.ledgers import ledger_option, ledger_path, open_ledger
 from sscard_ic.cli.readers import reader_option, session
 from sscard_ic.cli.secrets import new_pin, new_pin_file_option, pin, pin_file_option
@@ -29,7 +29,7 @@ def card() -> None:
 @ledger_option
 @pin_file_option
 @new_pin_file_option
-@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+@json_option
 def activate_command(
     reader: str | None,
     profile_name: str | None,
@@ -43,7 +43,8 @@ def activate_command(
     The PINs come from a prompt, a file, or SSCARD_PIN and SSCARD_NEW_PIN; never from an option.
     """
     # Both are asked for before the card is touched, so that nobody types with a card in work.
-    old, new = pin(pin_file), new_pin(new_pin_file)
+    old = pin(pin_file, Text("初始密码", "Initial PIN"))
+    new = new_pin(new_pin_file)
     with session(reader) as connection, _ledger(ledger_file) as ledger:
         if profile_name is None:
             profile = recognise(connection)

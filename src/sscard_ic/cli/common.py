@@ -17,6 +17,35 @@ DONE, FAILED, USAGE, SOME_REFUSED = 0, 1, 2, 3
 """Exit codes (3: some rows or cards were refused)."""
 
 
+_UNLIMITED = 10_000
+"""Columns of a file or a pipe."""
+
+_JSON = "sscard.json"
+
+
+def _remember_json(context: click.Context, parameter: click.Parameter, chosen: bool) -> bool:
+    context.find_root().meta[_JSON] = chosen
+    return chosen
+
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=_remember_json,
+    help="JSON on standard output, errors included.",
+)
+
+
+def print_error(context: click.Context, error: SscardError) -> None:
+    """An error in words on standard error, and as JSON where JSON was asked for."""
+    click.echo(error.render(language()), err=True)
+    if context.find_root().meta.get(_JSON):
+        hint = error.hint.to(language()) if error.hint else None
+        message = error.what.to(language())
+        print_json({"error": {"where": error.where, "message": message, "hint": hint}})
+
+
 def detect_language(environment: dict[str, str] | None = None) -> Language:
     """``SSCARD_LANG``, else the locale: Chinese where it is Chinese, English otherwise."""
     values = os.environ if environment is None else environment
@@ -39,8 +68,9 @@ def tr(zh: str, en: str) -> str:
 
 
 def stdout_console() -> Console:
-    """For results."""
-    return Console(file=sys.stdout, highlight=False)
+    """For results. Where no terminal sets the width, lines are as long as they need to be."""
+    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _UNLIMITED
+    return Console(file=sys.stdout, highlight=False, width=wide)
 
 
 def stderr_console() -> Console:

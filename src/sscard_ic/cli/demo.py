@@ -18,10 +18,10 @@ from sscard_ic.base.files import replace_file
 from sscard_ic.base.resources import samples_dir
 from sscard_ic.base.secret import Secret
 from sscard_ic.card import HabitBook, SocialSecurityCard
-from sscard_ic.cli.common import FAILED, language, print_json, stdout_console, tr
+from sscard_ic.cli.common import FAILED, json_option, language, print_json, tr
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.read import show
-from sscard_ic.cli.tables import make_table
+from sscard_ic.cli.tables import print_table
 from sscard_ic.issuance.checks import check_file
 from sscard_ic.issuance.importing import import_file
 from sscard_ic.issuance.returns import write_return_file
@@ -82,7 +82,7 @@ class _Made:
     show_default=True,
     help="Folder for all that is made 输出目录.",
 )
-@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+@json_option
 def demo(cards: int, everything: bool, out: Path, as_json: bool) -> None:
     """Turn two sample batches into verified cards and activate one 全流程演示.
 
@@ -215,7 +215,6 @@ def _prepare_folder(out: Path) -> None:
 
 
 def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
-    console = stdout_console()
     columns = {
         "rows": Text("行数", "rows"),
         "refused": Text("拒绝", "refused"),
@@ -225,7 +224,7 @@ def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
     }
     rows = [[batch.name, *(str(batch.to_json()[key]) for key in columns)] for batch in made]
     titles = [title.to(language()) for title in columns.values()]
-    console.print(make_table(tr("批次", "batch"), *titles, rows=rows, numbers=range(1, 6)))
+    print_table(tr("批次", "batch"), *titles, rows=rows, numbers=range(1, 6))
     for batch in made:
         click.echo(f"{tr('回盘文件', 'return file')}  {batch.return_file}")
     click.echo(f"\n{tr('读回一张卡：', 'One card read back:')}")

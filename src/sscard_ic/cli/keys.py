@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from sscard_ic import profile
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.cli import common, secrets
-from sscard_ic.cli.common import tr
-from sscard_ic.cli.tables import make_table
-from sscard_ic.keys import CardKey, KeyInfo, create_test_vault, merge_keys
-
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+from sscard_ic.cli.common import json_option, tr
+from sscard_ic.cli.tables import print_table
+from sscard_ic.keys import CardKey, create_test_vault, merge_keys
 
 _OWNERS = {
     "ministry": Text("人社部", "ministry"),
@@ -24,9 +20,9 @@ _OWNERS = {
     "maker": Text("制卡商", "card maker"),
 }
 _USES = {
-    "external": Text("外部认证", "external authentication"),
-    "internal": Text("内部认证", "internal authentication"),
-    "mac": Text("应用维护（MAC）", "application maintenance (MAC)"),
+    "external": Text("外部认证", "external"),
+    "internal": Text("内部认证", "internal"),
+    "mac": Text("应用维护", "MAC"),
     "master": Text("主控", "control"),
     "transport": Text("传输", "transport"),
 }
@@ -96,31 +92,21 @@ def list_keys(vault: Path | None, as_json: bool) -> None:
             }
         )
         return
-    common.stdout_console().print(_table(infos))
-
-
-def _table(infos: Sequence[KeyInfo]) -> Table:
-    return make_table(
+    print_table(
         tr("密钥", "key"),
         tr("版本", "version"),
         tr("归属", "owner"),
-        tr("级别", "level"),
-        tr("长度", "length"),
-        tr("算法", "algorithm"),
         tr("用途", "use"),
+        tr("字节", "bytes"),
         tr("校验值", "check value"),
-        tr("环境", "environment"),
         rows=[
             (
                 info.name,
                 f"{info.version:02d}",
                 _OWNERS[info.owner].to(common.language()),
-                info.level,
-                str(info.length),
-                info.algorithm,
                 _USES[info.use].to(common.language()),
+                str(info.length),
                 info.check_value,
-                info.environment,
             )
             for info in infos
         ],

@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from sscard_ic import profile as profiles
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.cli import common
-from sscard_ic.cli.common import tr
-from sscard_ic.cli.tables import make_table
+from sscard_ic.cli.common import json_option, tr
+from sscard_ic.cli.tables import print_table
 from sscard_ic.profile.manual import file_words, key_words, manual, rule_words
 from sscard_ic.profile.structure import Item, Key, Located
-
-_json = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 
 
 @click.group("profile")
@@ -25,7 +22,7 @@ def profile() -> None:
 
 
 @profile.command("list")
-@_json
+@json_option
 def list_profiles(as_json: bool) -> None:
     """List the profiles."""
     infos = profiles.available()
@@ -33,30 +30,30 @@ def list_profiles(as_json: bool) -> None:
         common.print_json([_info_json(info) for info in infos])
         return
     rows = [(info.name, info.kind, info.title.to(common.language())) for info in infos]
-    table = make_table(tr("名称", "name"), tr("种类", "kind"), tr("标题", "title"), rows=rows)
-    common.stdout_console().print(table)
+    print_table(tr("名称", "name"), tr("种类", "kind"), tr("标题", "title"), rows=rows)
 
 
 @profile.command()
 @click.argument("name")
-@_json
+@json_option
 def show(name: str, as_json: bool) -> None:
     """Show identity, files with their rules, items and keys of the card profile NAME."""
     card = profiles.load(name)
     if as_json:
         common.print_json(_card_json(card))
         return
-    console = common.stdout_console()
-    console.print(_identity(card))
+    _print_identity(card)
     for directory_name, directory in card.structure.directories.items():
         for file_name in directory.files:
-            console.print(_file_table(card, directory_name, file_name))
-    console.print(_key_table(card))
+            click.echo()
+            _print_file(card, directory_name, file_name)
+    click.echo()
+    _print_keys(card)
 
 
 @profile.command()
 @click.argument("name")
-@_json
+@json_option
 @click.pass_context
 def check(context: click.Context, name: str, as_json: bool) -> None:
     """Check the profile NAME, or a file, of any kind; report every line that is wrong."""
@@ -94,7 +91,7 @@ def doc(name: str, out: Path | None) -> None:
     common.say(Text(f"已写入 {out}", f"{out} written"))
 
 
-def _identity(card: profiles.CardProfile) -> Table:
+def _print_identity(card: profiles.CardProfile) -> None:
     rows = [
         (tr("配置", "Profile"), card.name),
         (tr("规范版本", "Specification version"), card.structure.specification_version),
@@ -110,10 +107,10 @@ def _identity(card: profiles.CardProfile) -> Table:
             (tr("初始化机构", "Initialising institution"), issuer.initialising_institution),
             (tr("有效期（年）", "Validity in years"), str(card.region.validity.years)),
         ]
-    return make_table(rows=rows)
+    print_table(rows=rows)
 
 
-def _file_table(card: profiles.CardProfile, directory: str, name: str) -> Table:
+def _print_file(card: profiles.CardProfile, directory: str, name: str) -> None:
     language = common.language()
     file = card.structure.directories[directory].files[name]
     read, update = rule_words(file.read).to(language), rule_words(file.update).to(language)
@@ -122,7 +119,7 @@ def _file_table(card: profiles.CardProfile, directory: str, name: str) -> Table:
         rows.append([str(located.number or "-"), *_item_cells(located.item)])
         if located.occurrence == 1:
             rows += [["↳", *_item_cells(part)] for part in located.item.items]
-    return make_table(
+    print_table(
         tr("记录", "record"),
         tr("标签", "tag"),
         tr("格式", "format"),
@@ -131,7 +128,7 @@ def _file_table(card: profiles.CardProfile, directory: str, name: str) -> Table:
         tr("英文", "English"),
         tr("单独规则", "own rules"),
         rows=rows,
-        title=f"\n{directory}.{name} {file.title.to(language)}",
+        title=f"{directory}.{name} {file.title.to(language)}",
         caption=f"{file_words(file).to(language)} · {tr('读', 'read')} {read}"
         f" · {tr('写', 'update')} {update}",
         numbers=(3,),
@@ -148,13 +145,13 @@ def _item_cells(item: Item) -> list[str]:
     return [tag, item.format, str(item.length), item.zh, item.en, "; ".join(own)]
 
 
-def _key_table(card: profiles.CardProfile) -> Table:
+def _print_keys(card: profiles.CardProfile) -> None:
     rows = []
     for name, key in card.keys.items():
         use, level = (words.to(common.language()) for words in key_words(key))
         size, groups = str(key.length), str(key.groups)
         rows.append((name, key.directory, f"{key.id:02X}", use, groups, size, level))
-    return make_table(
+    print_table(
         tr("密钥", "key"),
         tr("目录", "directory"),
         tr("标识", "identifier"),
@@ -163,7 +160,7 @@ def _key_table(card: profiles.CardProfile) -> Table:
         tr("字节", "bytes"),
         tr("根密钥归属", "owner of the root"),
         rows=rows,
-        title="\n" + tr("密钥", "keys"),
+        title=tr("密钥", "keys"),
         numbers=(4, 5),
     )
 

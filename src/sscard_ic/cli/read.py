@@ -11,10 +11,10 @@ import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.card import Reading, SocialSecurityCard, check_profile, recognise
-from sscard_ic.cli.common import language, print_json, say, stdout_console, tr
+from sscard_ic.cli.common import json_option, language, print_json, say, tr
 from sscard_ic.cli.readers import reader_option, session
 from sscard_ic.cli.secrets import open_vault, pin, pin_file_option, vault_option
-from sscard_ic.cli.tables import make_table
+from sscard_ic.cli.tables import print_table
 from sscard_ic.codec.text import join_name
 from sscard_ic.profile import CardProfile, Located, find_items, load
 from sscard_ic.profile.values import Value, decode
@@ -32,7 +32,7 @@ _LONG = 64
 @click.option("--keys", "with_keys", is_flag=True, help="Authenticate with the vault 用密钥库认证.")
 @pin_file_option
 @vault_option
-@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+@json_option
 def read(
     items: tuple[str, ...],
     reader: str | None,
@@ -113,9 +113,10 @@ def _value_json(value: Value) -> dict[str, Any]:
 
 def show(profile: CardProfile, wanted: Iterable[Located], reading: Reading) -> None:
     """What was read, as tables for a person; a long name appears whole."""
-    console = stdout_console()
     by_file = groupby(wanted, key=lambda place: (place.directory_name, place.file_name))
-    for (directory, file), group in by_file:
+    for number, ((directory, file), group) in enumerate(by_file):
+        if number:
+            click.echo()
         places = list(group)
         title = tr(places[0].file.zh, places[0].file.en)
         rows = [
@@ -123,14 +124,17 @@ def show(profile: CardProfile, wanted: Iterable[Located], reading: Reading) -> N
             for place in places
         ]
         titles = (tr("项", "tag"), tr("数据项", "item"), tr("内容", "value"))
-        console.print(make_table(*titles, rows=rows, title=f"{directory}/{file} {title}"))
-    if reading.closed:
-        say(
-            Text(
-                "未开放的项需要密码（--pin）或密钥（--keys）。",
-                "Closed items need the PIN (--pin) or keys (--keys).",
-            )
-        )
+        print_table(*titles, rows=rows, title=f"{directory}/{file} {title}")
+    _say_what_opens(reading)
+
+
+def _say_what_opens(reading: Reading) -> None:
+    """The option that would open what is closed."""
+    rules = list(reading.closed.values())
+    if any(rule.pin for rule in rules):
+        say(Text("未开放的项可用密码读取：--pin", "Closed items are opened by the PIN: --pin"))
+    elif any(rule.keys for rule in rules):
+        say(Text("未开放的项需要密钥：--keys", "Closed items need keys: --keys"))
 
 
 def _tag(place: Located) -> str:

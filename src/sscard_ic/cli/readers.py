@@ -23,6 +23,15 @@ def reader_option(command: F) -> F:
     )(command)
 
 
+def deck_option(command: F) -> F:
+    """Adds ``--reader`` for commands through which many cards pass."""
+    return click.option(
+        "--reader",
+        metavar="READER",
+        help=f"Deck 一叠卡: virtual:dir:DIR, virtual:new:PROFILE; else {ENVIRONMENT}.",
+    )(command)
+
+
 @contextmanager
 def session(reader: str | None, *, plain: bool = False) -> Iterator[Connection]:
     """The card of ``--reader``; ``plain`` leaves out the handling of 61xx and 6Cxx."""

@@ -6,9 +6,11 @@ environment, then the prompt.
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import unicodedata
+import warnings
 from pathlib import Path
 
 import click
@@ -67,23 +69,25 @@ def passphrase(*, confirm: bool = False) -> Secret:
     return Secret(normal.encode("utf-8", errors="surrogateescape"))
 
 
-def pin(file: Path | None = None) -> Secret:
-    """BCD block of the holder's present PIN: ``file``, ``SSCARD_PIN``, or the prompt."""
-    return _pin(file, "SSCARD_PIN", tr("PIN（密码）", "PIN"), confirm=False)
+def pin(file: Path | None = None, prompt: Text | None = None) -> Secret:
+    """BCD block of the holder's present PIN: ``file``, ``SSCARD_PIN``, or the ``prompt``."""
+    words = prompt or Text("密码", "PIN")
+    return _pin(file, "SSCARD_PIN", "--pin-file", tr(words.zh, words.en), confirm=False)
 
 
 def new_pin(file: Path | None = None) -> Secret:
     """BCD block of a PIN to be set: ``file``, ``SSCARD_NEW_PIN``, or the prompt, typed twice."""
-    return _pin(file, "SSCARD_NEW_PIN", tr("新 PIN（密码）", "New PIN"), confirm=True)
+    words = tr("新密码", "New PIN")
+    return _pin(file, "SSCARD_NEW_PIN", "--new-pin-file", words, confirm=True)
 
 
-def _pin(file: Path | None, variable: str, prompt: str, *, confirm: bool) -> Secret:
+def _pin(file: Path | None, variable: str, option: str, prompt: str, *, confirm: bool) -> Secret:
     if file is not None:
         text, where = _first_line(file), str(file)
     elif (given := os.environ.get(variable)) is not None:
         text, where = given, variable
     else:
-        text, where = _ask(prompt, confirm, f"{variable}, --pin-file"), ""
+        text, where = _ask(prompt, confirm, f"{variable}, {option}"), ""
     try:
         return Secret(pin_block(text.strip()))
     except ValueError:
@@ -108,12 +112,15 @@ def _first_line(path: Path) -> str:
 def _ask(prompt: str, confirm: bool, instead: str) -> str:
     """Hidden input; where nobody can type, an error that names the other ways."""
     try:
-        answer: str = click.prompt(
-            prompt,
-            hide_input=True,
-            err=True,
-            confirmation_prompt=tr("再输入一次", "Once more") if confirm else False,
-        )
+        with warnings.catch_warnings():
+            # Where there is no terminal, our own error says more than this warning.
+            warnings.simplefilter("ignore", getpass.GetPassWarning)
+            answer: str = click.prompt(
+                prompt,
+                hide_input=True,
+                err=True,
+                confirmation_prompt=tr("再输入一次", "Once more") if confirm else False,
+            )
     except click.Abort:
         if sys.stdin is not None and sys.stdin.isatty():
             raise
