@@ -17,6 +17,7 @@ from tests.support.plant import (
 from sscard_ic.apdu import iso
 from sscard_ic.apdu.ssc import pin_block
 from sscard_ic.base import CardError, Secret
+from sscard_ic.base.secret import Secretive
 from sscard_ic.card import (
     Blank,
     CardIdentity,
@@ -33,6 +34,7 @@ from sscard_ic.profile.dialect import Features, Settings
 from sscard_ic.profile.values import decode
 from sscard_ic.reader import Tally, open_session
 from sscard_ic.reader.virtual import VirtualConnection
+from sscard_ic.reader.wrappers import Wrapper
 from sscard_ic.simulator import blank
 
 
@@ -238,3 +240,41 @@ def test_raw_reads_by_tag(dalian_card: Issued) -> None:
     assert session.transmit(bytes(iso.read_record_by_tag(0x05, 6, sfi=5)))[:2] == b"\x05\x04"
     session.transmit(bytes(iso.select_fid(0xEF06, 2)))
     assert session.transmit(bytes(iso.read_record_by_tag(0x0A)))[:2] == b"\x0a\x01"
+
+
+def test_a_card_unlike_the_others_of_its_type_is_read_all_the_same(
+    tmp_path: Path, plant_vault: SoftwareVault
+) -> None:
+    able = issue(tmp_path, plant_vault, "dalian")
+    plain = issue(tmp_path, plant_vault, "dalian", features=Features(sfi=False, all_records=False))
+    habits = Habits()
+    for card in (able, plain, able, plain):
+        session = open_session(VirtualConnection(card.chip))
+        reading = SocialSecurityCard(session, card.profile, habits=habits).read_basic()
+        assert len(reading.values) == 14
+
+
+def test_one_odd_answer_teaches_nothing(dalian_card: Issued) -> None:
+    class Odd(Wrapper):
+        def transmit(self, command: Secretive) -> bytes:
+            raw = command.reveal() if isinstance(command, Secret) else command
+            return b"\x6f\x00" if raw[1] == 0xB2 else self.inner.transmit(command)
+
+    habits = Habits()
+    session = open_session(Odd(VirtualConnection(dalian_card.chip)))
+    with pytest.raises(Refused, match="6F00"):
+        SocialSecurityCard(session, dalian_card.profile, habits=habits).read_basic()
+    assert (habits.sfi, habits.all_records) == (None, None)
+
+
+@pytest.mark.parametrize("length", [0, 4, 7, 16])
+def test_a_challenge_of_another_length_is_refused(dalian_card: Issued, length: int) -> None:
+    class Odd(Wrapper):
+        def transmit(self, command: Secretive) -> bytes:
+            raw = command.reveal() if isinstance(command, Secret) else command
+            return bytes(length) + b"\x90\x00" if raw[1] == 0x84 else self.inner.transmit(command)
+
+    session = open_session(Odd(VirtualConnection(dalian_card.chip)))
+    card = SocialSecurityCard(session, dalian_card.profile, dalian_card.vault)
+    with pytest.raises(CardError, match=f"challenge has {length} bytes"):
+        card.authenticate("UKSSSE")

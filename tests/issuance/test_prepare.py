@@ -20,7 +20,7 @@ from sscard_ic.issuance.checks import check_file
 from sscard_ic.issuance.importing import import_file
 from sscard_ic.issuance.prepare import CardResult, Planner, PreparedCard, prepare_batch
 from sscard_ic.keys import CardKey, SoftwareVault
-from sscard_ic.ledger import Batch, CardState, Ledger, SerialState
+from sscard_ic.ledger import Batch, CardState, Ledger, SerialState, Step
 from sscard_ic.profile import CardProfile, ImportFormat
 from sscard_ic.profile.region import CardRules, Identity, Validity
 
@@ -259,10 +259,10 @@ def test_any_executor_does_the_same(
     photos = [plan_of(ledger, dalian_batch, row).items["SSSE.EF08"] for row in (1, 2)]
     first, second = ledger.cards_of(dalian_batch)[:2]
 
-    ledger.spoil(first.id, "station", "")
+    ledger.spoil(first.id, station="s", step=Step.VERIFY, note="")
     with ThreadPoolExecutor(1) as executor:
         prepare_batch(ledger, dalian_batch, dalian, vault, executor=executor)
-    ledger.spoil(second.id, "station", "")
+    ledger.spoil(second.id, station="s", step=Step.VERIFY, note="")
     monkeypatch.setattr(module, "_INLINE", 0)
     prepare_batch(ledger, dalian_batch, dalian, vault)
 

@@ -128,7 +128,7 @@ def test_reasons_are_cut_at_a_character_and_whole_in_the_report(
     ledger: Ledger, dalian: CardProfile, batch: str, tmp_path: Path
 ) -> None:
     card = ledger.cards_of(batch)[14]
-    ledger.fail(card.id, REASON, station="t")
+    ledger.fail(card.id, REASON, station="t", step=Step.VERIFY)
     finish(ledger, batch)
     report = write_return_file(ledger, batch, dalian, tmp_path)
 
@@ -287,7 +287,7 @@ def test_every_row_has_exactly_one_line(
 def _bring_to_their_ends(ledger: Ledger, batch: str, ends: list[str]) -> None:
     for card, end in zip(ledger.cards_of(batch), ends, strict=True):
         if end == "failed":
-            ledger.fail(card.id, REASON, station="t")
+            ledger.fail(card.id, REASON, station="t", step=Step.VERIFY)
         elif end == "verified":
             result = CardResult.of(b"\x3b\x6d\x00\x00" + bytes(13), {})
             ledger.store_result(card.id, result.to_json())

@@ -54,7 +54,7 @@ def test_write_ahead_log_and_foreign_keys(ledger: Ledger, path: Path) -> None:
     connection.close()
     settings = open_database(path)
     with settings.read() as used:
-        for pragma, value in (("synchronous", 1), ("foreign_keys", 1), ("busy_timeout", 30000)):
+        for pragma, value in (("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30000)):
             assert used.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
     settings.close()
 

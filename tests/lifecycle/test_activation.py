@@ -16,7 +16,7 @@ from tests.support.plant import (
 
 from sscard_ic.apdu.ssc import pin_block
 from sscard_ic.base import InputError, Secret, SscardError
-from sscard_ic.card import WrongPin
+from sscard_ic.card import SocialSecurityCard, WrongPin
 from sscard_ic.issuance.run import run_batch
 from sscard_ic.issuance.station import Station
 from sscard_ic.keys import SoftwareVault
@@ -80,3 +80,30 @@ def test_a_refused_new_pin_leaves_the_card_untouched(dalian_card: Issued) -> Non
     with pytest.raises(InputError):
         activate(dalian_card.session(), dalian_card.profile, INITIAL_PIN, INITIAL_PIN)
     assert dalian_card.chip.persistent_state() == before
+
+
+def test_an_activation_that_was_cut_off_is_recorded_without_spending_a_try(
+    tmp_path: Path, plant_vault: SoftwareVault
+) -> None:
+    profile = load("dalian")
+    chip = blank(profile, bytes.fromhex("0000000000C1"))
+    with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
+        batch = import_rows(ledger, profile, tmp_path, 1)
+        station = Station(ChipSlot(chip), ledger, profile, plant_vault)
+        run_batch(station, ledger, batch, profile, plant_vault)
+        (card,) = ledger.cards_of(batch)
+        # The card has the new PIN, the ledger does not know it: the end of the journal is missing.
+        ledger.journal(card.id, Step.ACTIVATE, Phase.BEGIN, station="counter")
+        SocialSecurityCard(open_session(VirtualConnection(chip)), profile).change_pin(
+            INITIAL_PIN, NEW_PIN
+        )
+        session = open_session(VirtualConnection(chip))
+        assert activate(session, profile, INITIAL_PIN, NEW_PIN, ledger).recorded
+        assert ledger.cards_of(batch)[0].state is CardState.ACTIVATED
+        tries = [v for k, v in chip.persistent_state().items() if k.endswith("010000/tries")]
+        assert tries in ([], [3])
+
+
+def test_the_new_pin_is_another_one(dalian_card: Issued) -> None:
+    with pytest.raises(InputError, match="is the old one"):
+        activate(dalian_card.session(), dalian_card.profile, NEW_PIN, NEW_PIN)

@@ -62,6 +62,15 @@ def test_waiting_data_in_two_parts() -> None:
     assert ask(script, command) == "AABBCC9000"
 
 
+def test_a_card_that_never_stops_answering_is_stopped() -> None:
+    silent = Script(("00C0000001", "61FF"), ("00C00000FF", "61FF"), ("00C00000FF", "61FF"))
+    assert open_session(silent).transmit(bytes(iso.get_response(1))).hex() == "61ff"
+    endless = Script(("0088000001AA", "61FF"), *[("00C00000FF", "00" * 255 + "61FF")] * 400)
+    command = Command(0x00, 0x88, 0, 0, b"\xaa", 8)
+    answer = open_session(endless).transmit(bytes(command))
+    assert 65536 < len(answer) < 66000
+
+
 def test_a_wrong_length_is_corrected_once() -> None:
     script = Script(("00B2010400", "6C03"), ("00B2010403", "0201339000"))
     assert ask(script, iso.read_record(1)) == "0201339000"
@@ -147,11 +156,11 @@ def test_trace_shows_no_data_and_no_secret() -> None:
     trace.transmit(bytes.fromhex("00DC02040A090841414141414141"))
     trace.reset(cold=False)
     lines = out.getvalue().splitlines()
-    assert lines[0] == "R cold 3B6D000000814842428653210200000001"
+    assert lines[0] == "R cold 3B6D000000814842428653 ‹6 bytes›"
     assert lines[1] == "> 00A4020002EF05"
     assert lines[4].startswith("< ‹18 bytes› 9000 ")
     assert lines[5] == "> 00200000 ‹3 bytes›"
     assert lines[7] == "> 00DC0204 ‹9 bytes›"
     assert lines[9].startswith("R warm ")
     for secret in ("123456", "4141", "D156"):
-        assert secret not in out.getvalue().replace(lines[0], "")
+        assert secret not in out.getvalue()

@@ -38,10 +38,9 @@ def test_deck_gives_cards_in_order_and_sorts_them(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "good").iterdir()] == names[:1]
     assert [p.name for p in (tmp_path / "rejected").iterdir()] == names[1:2]
     assert [p.name for p in tmp_path.glob("*.img")] == names[2:]
-    assert deck.wait_card()
-    deck.connect()
-    deck.release(True)
     assert not deck.wait_card()
+    again = deck_of(tmp_path)
+    assert again.wait_card()
 
 
 def test_an_empty_deck_is_filled_where_blanks_are_made(tmp_path: Path) -> None:

@@ -73,13 +73,14 @@ class ChipSlot:
         self._current: Chip | None = None
         self.good: list[Chip] = []
         self.rejected: list[Chip] = []
+        self.left: list[Chip] = []
 
     @property
     def name(self) -> str:
         """Name of the station."""
         return "test slot"
 
-    def wait_card(self) -> bool:
+    def wait_card(self, blank_wanted: bool = True) -> bool:
         """Take the next chip."""
         self._current = self._waiting.pop(0) if self._waiting else None
         return self._current is not None
@@ -94,7 +95,7 @@ class ChipSlot:
         assert self._current is not None
         self._current.power_off()
         if good is None:
-            self._waiting.insert(0, self._current)
+            self.left.append(self._current)
         else:
             (self.good if good else self.rejected).append(self._current)
 

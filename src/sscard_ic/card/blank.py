@@ -80,28 +80,35 @@ class Blank:
         """Write the ATR of the issued card and end every directory."""
         for step in self._builder.atr(identity.historical):
             self._channel.send(step.command, step.what)
-        for select, end, probe in self._builder.end():
+        for select, end, _ in self._builder.end():
             self._channel.send(select.command, select.what)
             response = self._channel.ask(end.command)
-            if not response.sw.ok and not self._is_ended(probe):
+            if not response.sw.ok and response.sw != self._settings.already_ended:
                 raise Refused(end.what, response.sw)
 
     def check_ended(self) -> None:
-        """Show that transport code and creation of files are refused; :class:`CardError` if not."""
-        for select, _, probe in self._builder.end():
+        """Show that no directory takes files any more and that the transport code is refused.
+
+        The card has just been powered up. Raises :class:`CardError` for the first that is open.
+        """
+        for select, end, probe in self._builder.end():
             self._channel.send(select.command, select.what)
-            if not self._is_ended(probe):
+            ended = self._channel.ask(end.command).sw == self._settings.already_ended
+            closed = self._channel.ask(probe.command).sw == self._settings.create_after_end
+            if not (ended and closed):
                 raise CardError(
-                    Text(
-                        f"目录仍可建立文件：{probe.what.zh}",
-                        f"a directory still lets files be created: {probe.what.en}",
-                    )
+                    Text(f"没有结束：{end.what.zh}", f"has not taken effect: {end.what.en}")
                 )
         if self.unlock():
             raise CardError(Text("传输码仍然有效", "the transport code is still accepted"))
 
-    def _is_ended(self, probe: Create) -> bool:
-        return self._channel.ask(probe.command).sw == self._settings.create_after_end
+    def check_directories(self) -> None:
+        """Show that every directory is announced as it was written: FCI and DIR."""
+        for what, command, expected in self._builder.announcements():
+            if self._channel.send(command, what).data != expected:
+                raise CardError(
+                    Text(f"{what.zh}：与写入的不同", f"{what.en}: not what was written")
+                )
 
     def _take(self, step: Step, identity: CardIdentity, pin: Secret) -> None:
         match step:

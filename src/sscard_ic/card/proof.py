@@ -7,6 +7,7 @@ import secrets
 from sscard_ic.apdu import iso, ssc
 from sscard_ic.base.errors import CardError, Text
 from sscard_ic.card.channel import Channel
+from sscard_ic.crypto.keys import CHALLENGE_LENGTH
 from sscard_ic.keys import Authenticator, CardKey
 from sscard_ic.profile import CardProfile
 
@@ -23,6 +24,13 @@ def authenticate(
 ) -> None:
     """External authentication: the terminal proves ``key`` to the card (two exchanges)."""
     challenge = channel.send(iso.get_challenge(), _CHALLENGE).data
+    if len(challenge) != CHALLENGE_LENGTH:
+        raise CardError(
+            Text(
+                f"随机数有 {len(challenge)} 字节，应为 {CHALLENGE_LENGTH}",
+                f"the challenge has {len(challenge)} bytes, not {CHALLENGE_LENGTH}",
+            )
+        )
     text = challenge
     cryptogram = keys.cryptogram(key, challenge, text)
     channel.send(ssc.external_authenticate(key_id, cryptogram, text, version), what)

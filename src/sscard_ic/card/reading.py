@@ -13,6 +13,9 @@ from sscard_ic.codec.tlv import Record, TlvError, iter_records
 from sscard_ic.profile import Located
 
 _CLOSED = frozenset({0x6982, 0x6983})
+_NOT_OFFERED = frozenset({0x6700, 0x6981, 0x6986, 0x6A81, 0x6A82, 0x6A86, 0x6B00, 0x6D00, 0x6E00})
+"""Statuses that say of a way of reading that the card does not know it."""
+
 _RECORD_NOT_FOUND = 0x6A83
 _BLOCK = 256
 
@@ -78,15 +81,16 @@ class FileReader:
                 return values
             if habits.sfi:
                 habits.all_records = False
+        first = self._ask_record(wanted[0], sfi)
+        if first.sw in _NOT_OFFERED:
+            # Also a card unlike the others of its type: it is read in the way that always works.
+            habits.sfi = False
+            return None
         if habits.sfi is None:
-            response = self._ask_record(wanted[0], sfi)
-            habits.sfi = response.sw.ok or response.sw in _CLOSED
-            if not habits.sfi:
-                return None
+            habits.sfi = True
             if self._may_read_all(wanted, total):
                 habits.all_records = False
-            return self._read_each(wanted[1:], sfi) | self._value(wanted[0], response)
-        return self._read_each(wanted, sfi)
+        return self._value(wanted[0], first) | self._read_each(wanted[1:], sfi)
 
     def _may_read_all(self, wanted: Sequence[Located], total: int) -> bool:
         return self._habits.all_records is not False and len(wanted) > 1 and 0 < total <= _BLOCK
@@ -94,10 +98,10 @@ class FileReader:
     def _read_all(self, wanted: Sequence[Located], total: int, sfi: int) -> dict[str, bytes] | None:
         """All records in one exchange; None when the card does not offer that."""
         response = self._channel.ask(iso.read_all_records(1, total, sfi))
-        if response.sw in _CLOSED:
-            raise Refused(_what(wanted[0]), response.sw)
-        if not response.sw.ok:
+        if response.sw in _NOT_OFFERED:
             return None
+        if not response.sw.ok:
+            raise Refused(_what(wanted[0]), response.sw)
         records = _records(wanted[0], response.data)
         return {
             located.path: records[located.number - 1].value

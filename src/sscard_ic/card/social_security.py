@@ -27,7 +27,6 @@ SSSE_NAME = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 
 _ROOT = "SSSE"
 _IDENTIFICATION_CODE = "SSSE.EF05.01"
-_WRITE_BLOCK = 255
 _NOT_SATISFIED = StatusWord(0x6982)
 
 
@@ -200,6 +199,9 @@ class SocialSecurityCard:
         return Reading(self._reader.read_records(wanted))
 
     def _read_file(self, items: Sequence[Located], reading: Reading) -> None:
+        if self._keys is not None and any(p.read.keys and not self._met(p.read) for p in items):
+            # Who the card is stands in the SSSE: it is read before the directory is entered.
+            _ = self.identity
         self._select(items[0].directory_name)
         open_items = [located for located in items if self._opened(located.read)]
         for located in items:
@@ -218,8 +220,10 @@ class SocialSecurityCard:
 
     def _opened(self, rule: AccessRule) -> bool:
         """Whether the rule is met, after authenticating what can be authenticated."""
-        if self._keys is not None and not self._met(rule):
+        if self._keys is not None:
             for key in rule.keys:
+                if self._met(rule):
+                    break
                 self.authenticate(key)
         return self._met(rule)
 
@@ -251,16 +255,14 @@ class SocialSecurityCard:
 
     def _update_file(self, items: Sequence[Located], values: Mapping[str, bytes]) -> None:
         name = f"{items[0].directory_name}.{items[0].file_name}"
-        if name in self._habits.closed_files:
-            self._authenticate_for(items[0].update)
-        self._reader.select(items[0])
+        if name not in self._habits.closed_files or not self._authenticate_for(items[0]):
+            self._reader.select(items[0])
+        block = self._profile.dialect.settings.write_block
         for located in items:
-            for command in _writes(located, values[located.path]):
+            for command in _writes(located, values[located.path], block):
                 response = self._channel.ask(command)
-                if response.sw == _NOT_SATISFIED and self._authenticate_for(located.update):
+                if response.sw == _NOT_SATISFIED and self._authenticate_for(located):
                     self._habits.closed_files.add(name)
-                    # Learning who the card is may have led to another directory.
-                    self._reader.select(located)
                     response = self._channel.ask(command)
                 if not response.sw.ok:
                     raise Refused(
@@ -269,14 +271,20 @@ class SocialSecurityCard:
                         missing=Text(str(located.update), str(located.update)),
                     )
 
-    def _authenticate_for(self, rule: AccessRule) -> bool:
-        """Authenticate the rule's keys that are not yet; False when there was nothing to do."""
-        if self._keys is None:
+    def _authenticate_for(self, located: Located) -> bool:
+        """Authenticate what updating an item asks for, and select its file.
+
+        False, and nothing done, when there is no key left to authenticate.
+        """
+        fresh = [key for key in located.update.keys if key not in self._authenticated]
+        if self._keys is None or not fresh:
             return False
-        fresh = [key for key in rule.keys if key not in self._authenticated]
+        _ = self.identity  # may lead to the SSSE
+        self._select(located.directory_name)
         for key in fresh:
             self.authenticate(key)
-        return bool(fresh)
+        self._reader.select(located)
+        return True
 
     def _locate(self, path: str) -> Located:
         places = self._profile.places
@@ -293,12 +301,12 @@ class SocialSecurityCard:
         self._authenticated.clear()
 
 
-def _writes(located: Located, value: bytes) -> Sequence[Command]:
-    """The commands that write one value into its selected file."""
+def _writes(located: Located, value: bytes, block: int) -> Sequence[Command]:
+    """The commands that write one value into its selected file, ``block`` bytes at a time."""
     if located.file.structure == "transparent":
         return [
-            iso.update_binary(offset, value[offset : offset + _WRITE_BLOCK])
-            for offset in range(0, len(value), _WRITE_BLOCK)
+            iso.update_binary(offset, value[offset : offset + block])
+            for offset in range(0, len(value), block)
         ]
     assert located.item.tag is not None
     return [iso.update_record(located.number, bytes(Record(located.item.tag, value)))]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sscard_ic.base.errors import Text
+from sscard_ic.base.errors import InputError, Text
 from sscard_ic.cli import common
 from sscard_ic.cli.common import json_option, print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, open_ledger
@@ -17,7 +17,7 @@ from sscard_ic.cli.readers import deck_option
 from sscard_ic.cli.secrets import open_vault, vault_option
 from sscard_ic.issuance.run import run_batch
 from sscard_ic.issuance.station import Outcome, Station
-from sscard_ic.ledger import CardState, Ledger
+from sscard_ic.ledger import CardState, Ledger, Step
 from sscard_ic.profile import load
 from sscard_ic.reader import Tally, open_slot
 from sscard_ic.reader.opening import DECK_FORMS, reader_spec
@@ -30,6 +30,14 @@ _INTERRUPTED = 130
 @deck_option
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many good cards.")
 @click.option("--retry-failed", is_flag=True, help="Take failed rows up again 重做失败的行.")
+@click.option(
+    "--lost",
+    "lost",
+    type=click.IntRange(1),
+    multiple=True,
+    metavar="ROW",
+    help="The card in work for this row is lost: make another 在制卡丢失的行.",
+)
 @click.option(
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -45,6 +53,7 @@ def run(
     reader: str | None,
     limit: int | None,
     retry_failed: bool,
+    lost: tuple[int, ...],
     trace: Path | None,
     ledger_file: Path | None,
     vault: Path | None,
@@ -63,6 +72,7 @@ def run(
         profile = load(ledger.batch(name).profile)
         if retry_failed:
             ledger.reopen_failed(name)
+        _give_up_lost(ledger, name, lost)
         slot = open_slot(reader_spec(reader, DECK_FORMS))
         out = stack.enter_context(trace.open("w", encoding="utf-8")) if trace else None
         advance = stack.enter_context(progress(tr("制卡", "making cards"), _waiting(ledger, name)))
@@ -85,6 +95,23 @@ def run(
         _say_outcome(outcome, left, failed)
     if not outcome.clean or failed or (left and outcome.good != limit):
         context.exit(common.SOME_REFUSED)
+
+
+def _give_up_lost(ledger: Ledger, name: str, lost: tuple[int, ...]) -> None:
+    """Spoil the numbers of cards that will not come back."""
+    begun = {
+        card.row: card
+        for card in ledger.cards_of(name)
+        if CardState.STARTED.rank <= card.state.rank < CardState.VERIFIED.rank
+    }
+    for row in lost:
+        if row not in begun:
+            raise InputError(
+                Text(f"第 {row} 行没有在制的卡", f"row {row} has no card in work"),
+                where=name,
+                hint=Text("用 sscard batch status 查看", "see: sscard batch status"),
+            )
+        ledger.spoil(begun[row].id, station="operator", step=Step.INITIALISE, note="card lost")
 
 
 def _waiting(ledger: Ledger, name: str) -> int:

@@ -55,14 +55,20 @@ class CardJob:
         self._keys = keys
         self._station = station
         self._habits = habits
+        self.step = Step.INITIALISE
+        """The step that :meth:`run` is at."""
 
-    def run(self, session: Connection, card: Card) -> None:
-        """All steps still to do; raises :class:`CardError` when the card is bad."""
+    def run(self, session: Connection, card: Card, claimed: bool) -> None:
+        """All steps still to do; raises :class:`CardError` when the card is bad.
+
+        ``claimed``: the row was claimed just now, which has journalled its first beginning.
+        """
         blob = self._ledger.plan(card.id)
         assert blob is not None and card.chip_serial is not None, "a started card has both"
         plan = PreparedCard.from_json(blob)
         identity = CardIdentity(plan.division_code, plan.historical)
         blank = Blank(session, self._profile, self._keys, card.chip_serial)
+        self.step = _next_step(card.state)
         still_open = card.state.rank < CardState.FINISHED.rank and blank.unlock()
         work = _Work(session, card.id, plan, identity, blank, still_open)
         methods: dict[Step, Callable[[_Work], str]] = {
@@ -74,7 +80,15 @@ class CardJob:
         for step, method in methods.items():
             if card.state.rank >= _REACHED[step].rank:
                 continue
-            self._begin(card, step)
+            self.step = step
+            if not (claimed and step is Step.INITIALISE):
+                self._ledger.journal(
+                    card.id,
+                    step,
+                    Phase.BEGIN,
+                    station=self._station,
+                    chip_serial=card.chip_serial,
+                )
             note = method(work)
             self._ledger.complete(
                 card.id,
@@ -84,14 +98,6 @@ class CardJob:
                 chip_serial=card.chip_serial,
                 note=note,
             )
-
-    def _begin(self, card: Card, step: Step) -> None:
-        """Journal the beginning; that of a fresh claim stands there already."""
-        if step is Step.INITIALISE and len(self._ledger.journal_of(card.id)) == 1:
-            return
-        self._ledger.journal(
-            card.id, step, Phase.BEGIN, station=self._station, chip_serial=card.chip_serial
-        )
 
     def _initialise(self, work: _Work) -> str:
         _require_open(work)
@@ -115,6 +121,8 @@ class CardJob:
             work.session, self._profile, self._keys, work.plan, self._habits_of(work)
         )
         work.session.reset(cold=True)
+        work.blank.check_directories()
+        work.session.reset(cold=True)
         work.blank.check_ended()
         self._ledger.store_result(work.card_id, result.to_json())
         return f"no proof: {', '.join(unproven)}" if unproven else ""
@@ -130,6 +138,10 @@ class CardJob:
 
     def _habits_of(self, work: _Work) -> Habits:
         return self._habits.of(work.plan.historical)
+
+
+def _next_step(state: CardState) -> Step:
+    return next(step for step, reached in _REACHED.items() if state.rank < reached.rank)
 
 
 def _require_open(work: _Work) -> None:

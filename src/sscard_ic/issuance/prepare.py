@@ -135,7 +135,7 @@ def prepare_batch(
     serials = ledger.allot_serials(
         batch, region.issuer.division_code, identity.serial_first, identity.serial_last
     )
-    waiting = ledger.cards_of(batch, (CardState.ACCEPTED,))
+    waiting = [c for c in ledger.cards_of(batch, (CardState.ACCEPTED,)) if c.id in serials]
     planner = Planner(profile, region, head, keys)
     prepared = 0
     failures: list[tuple[int, SscardError]] = []
@@ -152,9 +152,8 @@ def prepare_batch(
                     failures.append((card.row, photo))
                     continue
                 plan = planner.plan(holders[card.id].fields, serials[card.id], photo)
-                plans[card.id] = Plan(plan.historical, plan.to_json())
-            ledger.store_plans(plans)
-            prepared += len(plans)
+                plans[card.id] = Plan(serials[card.id], plan.historical, plan.to_json())
+            prepared += ledger.store_plans(plans)
             on_progress(len(portion))
     return PrepareReport(prepared, tuple(failures))
 

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +28,7 @@ class Row:
     number: int
     seq: str
     """Sequence number as in the file; empty when it is none."""
-    fields: dict[str, str]
+    fields: dict[str, str] = field(repr=False)
     """Field code → value without surrounding blanks; only SEQ when the columns do not match."""
     columns: int
 

@@ -46,4 +46,6 @@ def run_batch(
         bad = len(outcome.failures)
         station.run(batch, outcome=outcome, limit=limit)
         if len(outcome.failures) == bad or outcome.stopped or outcome.good == limit:
-            return outcome
+            break
+    station.sort_finished(outcome)
+    return outcome

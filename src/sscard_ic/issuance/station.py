@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from sscard_ic.base.errors import CardError, SscardError, Text
-from sscard_ic.card import Blank, HabitBook, chip_serial
+from sscard_ic.card import Blank, HabitBook, Refused, SocialSecurityCard, chip_serial
 from sscard_ic.card.blank import BlankKeys
 from sscard_ic.issuance.job import CardJob
+from sscard_ic.issuance.prepare import CardResult
 from sscard_ic.ledger import Card, CardState, Ledger, Phase, Reason, Step
-from sscard_ic.profile import CardProfile
+from sscard_ic.profile import CardProfile, load
 from sscard_ic.reader import Connection, Slot, Tally, open_session
 
 MAX_BLANKS = 3
@@ -100,6 +101,29 @@ class Station:
                 self._slot.release(verdict)
         return outcome
 
+    def sort_finished(self, outcome: Outcome) -> None:
+        """Let go of cards that were finished when an earlier run was cut off; leave all others."""
+        while self._slot.wait_card(blank_wanted=False):
+            verdict: bool | None = None
+            try:
+                session = open_session(self._slot.connect(), tally=self._tally)
+                verdict = self._is_finished(session)
+            except CardError as error:
+                outcome.rejected.append(error)
+                verdict = False
+            finally:
+                self._slot.release(verdict)
+
+    def _is_finished(self, session: Connection) -> bool | None:
+        serial = chip_serial(session.atr)
+        card = self._ledger.card_by_chip(serial)
+        if card is None or card.state.rank < CardState.VERIFIED.rank:
+            return None
+        if card.state is CardState.FAILED or card.chip_serial is None:
+            return None
+        self._check_same(session, card, serial.hex().upper())
+        return True
+
     def _waiting(self, batch: str) -> bool:
         counts = self._ledger.counts(batch)
         return any(
@@ -113,30 +137,43 @@ class Station:
         try:
             connection = self._slot.connect()
             session = open_session(connection, tally=self._tally, trace=self._trace)
-            card = self._row_of(session, batch)
+            card, claimed = self._row_of(session, batch)
         except CardError as error:
             outcome.rejected.append(error)
+            # A refused transport code costs the card a try: a wrong key must not spend a stack.
+            outcome.bad_in_a_row += isinstance(error, Refused)
             return False
         if card is None:
             return None
         if card.state.rank < CardState.VERIFIED.rank:
-            try:
-                job = CardJob(
-                    self._ledger, self._profile, self._keys, self._slot.name, self._habits
-                )
-                job.run(session, card)
-            except CardError as error:
-                self._give_up(card, error)
-                outcome.failures.append((card.row, error))
-                outcome.bad_in_a_row += 1
-                return False
-            outcome.good += 1
-            outcome.bad_in_a_row = 0
-            self._on_card(card)
+            return self._make(session, card, claimed, outcome)
         return True
 
-    def _row_of(self, session: Connection, batch: str) -> Card | None:
-        """The row this card is for: begun earlier, or claimed now for a fresh blank."""
+    def _make(self, session: Connection, card: Card, claimed: bool, outcome: Outcome) -> bool:
+        """Take the card of a row on to the end; False when it is bad."""
+        job = CardJob(self._ledger, self._profile, self._keys, self._slot.name, self._habits)
+        known_by_factory = chip_serial(session.atr) == card.chip_serial
+        try:
+            job.run(session, card, claimed)
+        except CardError as error:
+            outcome.bad_in_a_row += 1
+            if known_by_factory:
+                self._give_up(card, job.step, error)
+                outcome.failures.append((card.row, error))
+            else:
+                # It bears the number of the row, but need not be the card that was begun for it.
+                outcome.rejected.append(error)
+            return False
+        outcome.good += 1
+        outcome.bad_in_a_row = 0
+        self._on_card(card)
+        return True
+
+    def _row_of(self, session: Connection, batch: str) -> tuple[Card | None, bool]:
+        """The row this card is for, and whether it was claimed just now for a fresh blank.
+
+        None for a card that is not for this run: a blank too many, or one in work elsewhere.
+        """
         serial = chip_serial(session.atr)
         where = serial.hex().upper()
         card = self._ledger.card_by_chip(serial)
@@ -146,30 +183,40 @@ class Station:
             except CardError as error:
                 error.where = where
                 raise
-            return self._ledger.claim_next(batch, self._slot.name, serial)
-        if card.chip_serial is None:
-            # A row not begun yet has met no chip: the card with its ATR was made elsewhere.
+            return self._ledger.claim_next(batch, self._slot.name, serial), True
+        finished = card.state.rank >= CardState.PERSONALIZED.rank
+        if card.chip_serial is None or (serial != card.chip_serial and not finished):
+            # The ATR of a row comes into a card at its finish: this one was made elsewhere.
             raise CardError(_MADE_ELSEWHERE, where=where, hint=_BLANK_WANTED)
-        if card.batch != batch or card.state is CardState.FAILED:
-            state = card.state.text
+        if card.state is CardState.FAILED:
             raise CardError(
                 Text(
-                    f"此卡属于批次 {card.batch} 第 {card.row} 行（{state.zh}）",
-                    f"this card belongs to batch {card.batch}, row {card.row} ({state.en})",
+                    f"此卡属于批次 {card.batch} 第 {card.row} 行，已判为坏卡",
+                    f"this card of batch {card.batch}, row {card.row}, has been given up",
                 ),
                 where=where,
                 hint=_BLANK_WANTED,
             )
-        return card
+        if card.state.rank >= CardState.VERIFIED.rank:
+            self._check_same(session, card, where)
+            return card, False
+        return (card if card.batch == batch else None), False
 
-    def _give_up(self, card: Card, error: CardError) -> None:
+    def _check_same(self, session: Connection, card: Card, where: str) -> None:
+        """Refuse a card that bears the number of a good one, but not its data."""
+        stored = self._ledger.result(card.id)
+        assert stored is not None, "a verified card has been read back"
+        known = CardResult.from_json(stored).values
+        profile = load(self._ledger.batch(card.batch).profile)
+        read = SocialSecurityCard(session, profile, self._keys).read_basic().values
+        if any(known[path] != value for path, value in read.items()):
+            raise CardError(_MADE_ELSEWHERE, where=where, hint=_BLANK_WANTED)
+
+    def _give_up(self, card: Card, step: Step, error: CardError) -> None:
         """The blank is bad; the row waits for another one, or fails after several."""
-        attempts = sum(
-            entry.step is Step.INITIALISE and entry.phase is Phase.FAILED
-            for entry in self._ledger.journal_of(card.id)
-        )
+        attempts = sum(e.phase is Phase.FAILED for e in self._ledger.journal_of(card.id))
         if attempts + 1 < MAX_BLANKS:
-            self._ledger.spoil(card.id, self._slot.name, error.what.en)
+            self._ledger.spoil(card.id, station=self._slot.name, step=step, note=error.what.en)
         else:
             reason = Reason("", "card failed", error.what)
-            self._ledger.fail(card.id, reason, station=self._slot.name)
+            self._ledger.fail(card.id, reason, station=self._slot.name, step=step)

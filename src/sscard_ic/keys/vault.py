@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from pydantic import Field
+
 from sscard_ic.base.errors import Text
 from sscard_ic.base.sealing import Sealer
 from sscard_ic.base.secret import Secret
@@ -30,7 +32,7 @@ class _StoredKey(vault_file.Stored):
     use: Use
     algorithm: Literal["des", "3des"]
     created: datetime
-    value: bytes
+    value: bytes = Field(repr=False)
 
     def root(self) -> RootKey:
         root = RootKey(
@@ -43,8 +45,8 @@ class _StoredKey(vault_file.Stored):
 
 class _Body(vault_file.Stored):
     environment: Environment
-    storage_key: bytes
-    keys: tuple[_StoredKey, ...]
+    storage_key: bytes = Field(repr=False)
+    keys: tuple[_StoredKey, ...] = Field(repr=False)
 
 
 class SoftwareVault:

@@ -102,7 +102,9 @@ def _engine(path: Path) -> Engine:
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     # Python's own transaction control neither takes the lock early nor covers CREATE TABLE.
     connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    # FULL: what the journal says must have happened, also after the machine lost its power; in
+    # WAL mode NORMAL may forget the last transactions, and a card would be made twice.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

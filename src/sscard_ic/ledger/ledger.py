@@ -211,14 +211,18 @@ class Ledger:
         """Card id → what was read back, of those of the cards that have been."""
         return self._unsealed(card_ids, cards.c.result)
 
-    def store_plans(self, plans: Mapping[int, Plan]) -> None:
-        """Give accepted cards their plans; they become prepared, all or none."""
+    def store_plans(self, plans: Mapping[int, Plan]) -> int:
+        """Give accepted cards their plans; they become prepared. How many were stored.
+
+        A plan is dropped when someone else has in the meantime prepared its card, or the card has
+        got another serial number.
+        """
         with self._database.write() as connection:
             values = []
             for card in self._cards(connection, list(plans)):
-                if card.state is not CardState.ACCEPTED:
-                    raise errors.wrong_state(card, CardState.PREPARED)
                 plan = plans[card.id]
+                if card.state is not CardState.ACCEPTED or card.serial != plan.serial:
+                    continue
                 sealed = self._sealer.seal(plan.blob, _context(card.batch, card.row, "plan"))
                 values.append(
                     {
@@ -232,6 +236,7 @@ class Ledger:
             if values:
                 query = sa.update(cards).where(cards.c.id == sa.bindparam("card"))
                 connection.execute(query, values)
+            return len(values)
 
     def store_result(self, card_id: int, result: bytes) -> None:
         """Keep what was read back from the card, for the return file."""
@@ -286,7 +291,7 @@ class Ledger:
             self._write_journal(connection, card_id, step, Phase.END, chip_serial, station, note)
             self._advance(connection, card_id, state)
 
-    def fail(self, card_id: int, reason: Reason, *, station: str) -> None:
+    def fail(self, card_id: int, reason: Reason, *, station: str, step: Step) -> None:
         """Give a card up: the reason is kept and journalled, its serial number is spoilt."""
         with self._database.write() as connection:
             card = self._card(connection, card_id)
@@ -295,7 +300,7 @@ class Ledger:
             self._write_journal(
                 connection,
                 card_id,
-                Step.INITIALISE,
+                step,
                 Phase.FAILED,
                 card.chip_serial,
                 station,
@@ -324,7 +329,7 @@ class Ledger:
             values = {"state": CardState.ACCEPTED, "reasons": records.reasons_json(()), **_CLEARED}
             return connection.execute(failed.values(values)).rowcount
 
-    def spoil(self, card_id: int, station: str, note: str) -> None:
+    def spoil(self, card_id: int, *, station: str, step: Step, note: str) -> None:
         """The blank was bad: its number is spoilt, the card is accepted anew for another one.
 
         The journal keeps the bad chip's serial.
@@ -336,7 +341,7 @@ class Ledger:
             self._write_journal(
                 connection,
                 card_id,
-                Step.INITIALISE,
+                step,
                 Phase.FAILED,
                 card.chip_serial,
                 station,

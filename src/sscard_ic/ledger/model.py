@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -121,8 +121,8 @@ class NewCard:
 
     row: int
     seq: str
-    card_number: str
-    holder: bytes
+    card_number: str = field(repr=False)
+    holder: bytes = field(repr=False)
     """The holder's record as the importer writes it; stored sealed."""
     reasons: tuple[Reason, ...] = ()
 
@@ -177,8 +177,10 @@ class Order:
 class Plan:
     """What a card will hold, ready to be stored: historical bytes and the sealed-to-be blob."""
 
+    serial: int
+    """The serial number that it was made for."""
     historical: bytes
-    blob: bytes
+    blob: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sscard_ic.base.errors import InputError, SscardError, Text
 from sscard_ic.base.secret import Secret
-from sscard_ic.card import SocialSecurityCard, chip_serial
+from sscard_ic.card import SocialSecurityCard, WrongPin, chip_serial
 from sscard_ic.codec.digits import decode_cn
-from sscard_ic.ledger import CardState, Ledger, Phase, Step
+from sscard_ic.ledger import Card, CardState, Ledger, Phase, Step
 from sscard_ic.profile import CardProfile
 from sscard_ic.profile.region import PinPolicy
 from sscard_ic.reader import Connection
@@ -60,13 +60,17 @@ def activate(
             hint=Text("只有封存待领的卡可以启用", "only sealed cards can be activated"),
         )
     check_new_pin(new, _policy(profile))
-    if ledger is not None and card_in_ledger is not None:
-        ledger.journal(card_in_ledger.id, Step.ACTIVATE, Phase.BEGIN, station=_STATION)
+    if new == old:
+        raise InputError(Text("新密码与原密码相同", "the new PIN is the old one"))
     card = SocialSecurityCard(session, profile)
-    card.verify_pin(old)
-    card.change_pin(old, new)
     if ledger is None or card_in_ledger is None:
+        card.verify_pin(old)
+        card.change_pin(old, new)
         return Activation(recorded=False)
+    if not (_was_cut_off(ledger, card_in_ledger) and _accepts(card, new)):
+        ledger.journal(card_in_ledger.id, Step.ACTIVATE, Phase.BEGIN, station=_STATION)
+        card.verify_pin(old)
+        card.change_pin(old, new)
     ledger.complete(
         card_in_ledger.id,
         Step.ACTIVATE,
@@ -75,6 +79,20 @@ def activate(
         chip_serial=chip_serial(session.atr),
     )
     return Activation(recorded=True)
+
+
+def _was_cut_off(ledger: Ledger, card: Card) -> bool:
+    """Whether an earlier activation was begun and its end is not known."""
+    return any(entry.step is Step.ACTIVATE for entry in ledger.journal_of(card.id))
+
+
+def _accepts(card: SocialSecurityCard, pin: Secret) -> bool:
+    """Whether the card has this PIN; a wrong one costs a try, which the right one gives back."""
+    try:
+        card.verify_pin(pin)
+    except WrongPin:
+        return False
+    return True
 
 
 def _policy(profile: CardProfile) -> PinPolicy:

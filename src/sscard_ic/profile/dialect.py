@@ -64,6 +64,10 @@ class Settings(Strict):
     """A directory that has not been ended stays open after a reset."""
     transport_code_after_end: HexWord = 0x6985
     create_after_end: HexWord = 0x6982
+    already_ended: HexWord = 0x6985
+    """Answer to the end command in a directory that has been ended."""
+    write_block: int = Field(default=128, ge=1, le=255)
+    """Bytes of one UPDATE BINARY."""
     key_exists: HexWord = 0x6985
     file_exists: HexWord = 0x6A80
     ea_second_half: Literal["any", "challenge"] = "any"

@@ -75,6 +75,8 @@ class Key(Strict):
     length: Literal[8, 16] = 16
     level: Literal["N1", "N2", "P1", "maker"]
     """Owner of the root: ministry (first or second level in the PSAM), province, card maker."""
+    role: Literal["lock", "unlock_pin"] | None = None
+    """What else the key stands for: its level locks the directory, or unlocks the PIN."""
     psam_usage: HexByte | None = None
     psam_id: HexByte | None = None
 

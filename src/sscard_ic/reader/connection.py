@@ -53,8 +53,11 @@ class Slot(Protocol):
         """Name for people and for the journal."""
         ...
 
-    def wait_card(self) -> bool:
-        """Wait for the next card; False when no more will come."""
+    def wait_card(self, blank_wanted: bool = True) -> bool:
+        """Wait for the next card; False when no more will come.
+
+        Where no blank is wanted, only cards that are there already are of interest.
+        """
         ...
 
     def connect(self) -> Connection:
@@ -62,5 +65,8 @@ class Slot(Protocol):
         ...
 
     def release(self, good: bool | None) -> None:
-        """Let the card go: to the good ones, to the rejected ones, or (None) leave it there."""
+        """Let the card go: to the good ones, to the rejected ones, or (None) leave it there.
+
+        A card that is left is not offered again by this slot.
+        """
         ...

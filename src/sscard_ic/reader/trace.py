@@ -18,6 +18,11 @@ from sscard_ic.reader.wrappers import Wrapper
 _OPEN_COMMANDS = frozenset({0xA4, 0x84, 0x82, 0x88, 0xE0, 0xC0, 0xB2, 0xB0})
 """Instructions whose command data are harmless when they are not a Secret."""
 
+_SERIAL = 6
+
+_CREATE, _STRUCTURE = 0xE0, (b"\x01", b"\x02")
+"""Of the personalization commands only CREATE FILE and the end say nothing about the card."""
+
 _OPEN_ANSWERS = frozenset({0xA4, 0x84, 0x88})
 """Instructions whose answer data are harmless."""
 
@@ -28,7 +33,7 @@ class TraceWriter(Wrapper):
     def __init__(self, inner: Connection, out: TextIO) -> None:
         super().__init__(inner)
         self._out = out
-        self._write(f"R cold {inner.atr.hex().upper()}")
+        self._write(f"R cold {_show_atr(inner.atr)}")
 
     def transmit(self, command: Secretive) -> bytes:
         """One exchange, written down."""
@@ -45,7 +50,7 @@ class TraceWriter(Wrapper):
     def reset(self, cold: bool) -> bytes:
         """A reset, written down."""
         atr = self.inner.reset(cold)
-        self._write(f"R {'cold' if cold else 'warm'} {atr.hex().upper()}")
+        self._write(f"R {'cold' if cold else 'warm'} {_show_atr(atr)}")
         return atr
 
     def _write(self, line: str) -> None:
@@ -58,11 +63,17 @@ def _ins(command: Secretive) -> int:
 
 
 def _show_command(command: Secretive, ins: int) -> str:
-    if not isinstance(command, Secret) and ins in _OPEN_COMMANDS:
-        return command.hex().upper()
     raw = command.reveal() if isinstance(command, Secret) else command
+    harmless = ins in _OPEN_COMMANDS and (ins != _CREATE or raw[2:3] in _STRUCTURE)
+    if harmless and not isinstance(command, Secret):
+        return raw.hex().upper()
     head = raw[:4].hex().upper()
     return f"{head} {_length(len(raw) - 5)}" if len(raw) > 5 else raw.hex().upper()
+
+
+def _show_atr(atr: bytes) -> str:
+    """The ATR without its last six bytes, which are the number of the card."""
+    return f"{atr[:-_SERIAL].hex().upper()} {_length(len(atr[-_SERIAL:]))}"
 
 
 def _length(count: int) -> str:

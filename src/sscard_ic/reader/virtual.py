@@ -67,7 +67,7 @@ class VirtualDeck:
 
     Cards are taken from ``hopper`` in the order of their names; released ones move to ``good`` or
     ``rejected``. Where ``make_blank`` is given, an empty hopper is filled with one new blank. A
-    card in work when the program dies stays in the hopper and is the first one next time.
+    card in work when the program dies stays in the hopper.
     """
 
     def __init__(
@@ -81,18 +81,20 @@ class VirtualDeck:
         self._make_blank = make_blank
         self._current: Path | None = None
         self._connection: VirtualConnection | None = None
+        self._left: set[Path] = set()
 
     @property
     def name(self) -> str:
         """``virtual:`` and the folder."""
         return f"virtual:{self._hopper.name}"
 
-    def wait_card(self) -> bool:
-        """Take the next image; False when the hopper is empty and nothing fills it."""
-        waiting = sorted(self._hopper.glob("*.img")) if self._hopper.is_dir() else []
+    def wait_card(self, blank_wanted: bool = True) -> bool:
+        """Take the next image; False when there is none and nothing makes one."""
+        images = sorted(self._hopper.glob("*.img")) if self._hopper.is_dir() else []
+        waiting = [image for image in images if image not in self._left]
         if waiting:
             self._current = waiting[0]
-        elif self._make_blank is not None:
+        elif self._make_blank is not None and blank_wanted and not self._left:
             self._current = self._make_blank(self._hopper)
         else:
             self._current = None
@@ -120,7 +122,9 @@ class VirtualDeck:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        if self._current is not None and good is not None:
+        if self._current is not None and good is None:
+            self._left.add(self._current)
+        elif self._current is not None:
             target = self._good if good else self._rejected
             target.mkdir(parents=True, exist_ok=True)
             os.replace(self._current, target / self._current.name)

@@ -55,6 +55,9 @@ class RequireStatus(Wrapper):
         return answer
 
 
+_LONGEST_ANSWER = 65536
+
+
 class FetchWaiting(Wrapper):
     """61xx: fetches the waiting answer, but only of a command that asked for one.
 
@@ -72,6 +75,8 @@ class FetchWaiting(Wrapper):
             assert waiting is not None
             answer = self.inner.transmit(bytes(iso.get_response(waiting)))
             collected += answer[:-2]
+            if len(answer) == 2 or len(collected) > _LONGEST_ANSWER:
+                break
         return collected + answer[-2:]
 
 

@@ -89,6 +89,10 @@ class Builder(Protocol):
         """Writes the 13 historical bytes of the issued card; effective after a reset."""
         ...
 
+    def announcements(self) -> Sequence[tuple[Text, Command, bytes]]:
+        """Commands that ask for FCI and DIR, and what a card must answer to them."""
+        ...
+
     def end(self) -> Sequence[tuple[Send, Send, Create]]:
         """For each directory, inner ones first: select, end, and the probe that it is ended.
 

@@ -33,8 +33,6 @@ _KEY_FILE_SFI = 0x80
 _TRANSACTION_SFI = 0x81
 _DIRECTORY_SFI = 0x1E
 _MAX_LEVEL = 15
-_LOCK_KEY_PREFIXES = ("BK", "LK")
-_PUK = "PUK"
 
 
 class T514Builder:
@@ -78,6 +76,25 @@ class T514Builder:
             )
             for name in reversed(self._structure.directories)
         )
+
+    def announcements(self) -> Sequence[tuple[Text, Command, bytes]]:
+        """FCI of every directory, then the records of DIR in the MF."""
+        directories = self._structure.directories
+        mf, *others = sorted(directories, key=lambda name: directories[name].kind != "MF")
+        ddfs = [name for name in others if directories[name].kind == "DDF"]
+        asked = [
+            (
+                Text(f"选择目录 {name}", f"select directory {name}"),
+                _select(directories[name]).with_le(iso.READ_ALL),
+                self._template(name),
+            )
+            for name in (*others, mf)
+        ]
+        what = Text("读取目录文件 DIR", "read the directory file DIR")
+        asked.append((what, iso.select_fid(self._tables.internal_files.directory, 0x02), b""))
+        for number, record in enumerate(self._directory_records(ddfs), 1):
+            asked.append((what, iso.read_record(number, len(record)), record))
+        return tuple(asked)
 
     def initialisation(self) -> Sequence[Step]:
         """MF, SSSE, then every ADF with its keys, files and unset records."""
@@ -143,8 +160,8 @@ class T514Builder:
         )
 
     def _lock_level(self, name: str) -> int:
-        for key_name in self._structure.keys_of(name):
-            if key_name.startswith(_LOCK_KEY_PREFIXES):
+        for key_name, key in self._structure.keys_of(name).items():
+            if key.role == "lock":
                 return _twice(self._levels[key_name])
         return 0x00
 
@@ -177,11 +194,7 @@ class T514Builder:
     def _directory_file(self, ddfs: Sequence[str]) -> Iterator[Step]:
         """DIR: ``70 L 61 L 4F AID 50 label`` for each DDF (ref 11 §5.4)."""
         fid = self._tables.internal_files.directory
-        records = []
-        for name in ddfs:
-            application = self._structure.directories[name].name
-            entry = encode_ber(0x4F, application) + encode_ber(0x50, name.encode("ascii"))
-            records.append(encode_ber(0x70, encode_ber(0x61, entry)))
+        records = self._directory_records(ddfs)
         yield Create(
             Text("建立目录文件 DIR", "create the directory file DIR"),
             t514.create_file(
@@ -199,18 +212,27 @@ class T514Builder:
         for number, record in enumerate(records, 1):
             yield Send(what, iso.update_record(number, record, sfi=_DIRECTORY_SFI))
 
+    def _directory_records(self, ddfs: Sequence[str]) -> list[bytes]:
+        records = []
+        for name in ddfs:
+            application = self._structure.directories[name].name
+            entry = encode_ber(0x4F, application) + encode_ber(0x50, name.encode("ascii"))
+            records.append(encode_ber(0x70, encode_ber(0x61, entry)))
+        return records
+
+    def _template(self, name: str) -> bytes:
+        """FCI of a directory: ``6F L 84 name [A5 88 SFI of DIR]``."""
+        directory = self._structure.directories[name]
+        sfi = encode_ber(0x88, bytes((_DIRECTORY_SFI,)))
+        announced = b"" if directory.kind == "ADF" else encode_ber(0xA5, sfi)
+        return encode_ber(0x6F, encode_ber(0x84, directory.name), announced)
+
     def _fci_file(self, names: Sequence[str]) -> Iterator[Step]:
         """FCI file: ``70 L FID L 6F L 84 name [A5 88 SFI of DIR]`` for each directory."""
         records = []
         for name in names:
-            directory = self._structure.directories[name]
-            announced = (
-                b""
-                if directory.kind == "ADF"
-                else encode_ber(0xA5, encode_ber(0x88, bytes((_DIRECTORY_SFI,))))
-            )
-            template = encode_ber(0x6F, encode_ber(0x84, directory.name), announced)
-            fid = directory.fid.to_bytes(2, "big")
+            template = self._template(name)
+            fid = self._structure.directories[name].fid.to_bytes(2, "big")
             records.append(encode_ber(0x70, fid, bytes((len(template),)), template))
         what = Text(f"写 {names[0]} 的文件控制信息", f"write the file control data of {names[0]}")
         yield Create(
@@ -285,7 +307,7 @@ class T514Builder:
             0,
             change_right=settings.key_change_right,
             counter=settings.pin_counter,
-            algorithm=_twice(self._levels[_PUK]),
+            algorithm=_twice(self._unlocking_level(name)),
             level=_twice(self._pin_level),
             length=(len(self._profile.region.pin.initial) + 1) // 2,
         )
@@ -295,6 +317,11 @@ class T514Builder:
             header,
             self._authenticate(name).key,
         )
+
+    def _unlocking_level(self, directory: str) -> int:
+        """Level of the key that may unlock the PIN; 0 when there is none."""
+        keys = self._structure.keys_of(directory).items()
+        return next((self._levels[name] for name, key in keys if key.role == "unlock_pin"), 0)
 
     # Files
 

@@ -137,11 +137,11 @@ def _plant_file(card: CardState, directory: Directory, spec: FileSpec) -> Elemen
 
 
 def _end(card: CardState, command: Command) -> bytes:
-    """End of personalization of the current directory; 6985 when it has been ended."""
+    """End of personalization of the current directory, once."""
     _require_transport(card)
     directory = card.directory
     if directory.ended:
-        raise Refusal(0x6985)
+        raise Refusal(card.settings.already_ended)
     if not card.transport_presented and not (
         card.security.levels(directory) & t514_layout.MASTER_LEVEL
     ):
