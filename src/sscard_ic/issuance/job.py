@@ -117,11 +117,10 @@ class CardJob:
 
     def _verify(self, work: _Work) -> str:
         work.session.reset(cold=True)
+        work.blank.check_directories()
         result, unproven = verify(
             work.session, self._profile, self._keys, work.plan, self._habits_of(work)
         )
-        work.session.reset(cold=True)
-        work.blank.check_directories()
         work.session.reset(cold=True)
         work.blank.check_ended()
         self._ledger.store_result(work.card_id, result.to_json())

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from sscard_ic.base.clock import Clock, SystemClock
 from sscard_ic.base.sealing import Digester, Sealer
-from sscard_ic.ledger import errors, records
+from sscard_ic.ledger import errors, queries, records
 from sscard_ic.ledger.database import Database, open_database
 from sscard_ic.ledger.model import (
     Batch,
@@ -29,7 +29,7 @@ from sscard_ic.ledger.model import (
     Step,
 )
 from sscard_ic.ledger.serials import allot, settle
-from sscard_ic.ledger.tables import batches, cards, journal, serials
+from sscard_ic.ledger.tables import batches, cards, serials
 
 Value = TypeVar("Value")
 
@@ -157,14 +157,9 @@ class Ledger:
 
     def counts(self, batch: str) -> dict[CardState, int]:
         """Cards of ``batch`` in each state; states without cards are left out."""
-        query = (
-            sa.select(cards.c.state, sa.func.count())
-            .join(batches, cards.c.batch_id == batches.c.id)
-            .where(batches.c.name == batch)
-            .group_by(cards.c.state)
-        )
         with self._database.read() as connection:
-            found = {CardState(state): count for state, count in connection.execute(query)}
+            rows = connection.execute(queries.COUNTS, {"batch": batch})
+            found = {CardState(state): count for state, count in rows}
         return {state: found[state] for state in CardState if state in found}
 
     # -- cards -----------------------------------------------------------------------------
@@ -184,11 +179,8 @@ class Ledger:
 
     def card_by_chip(self, chip_serial: bytes) -> Card | None:
         """The card on the chip with this 6-byte serial, be it the factory's or the allotted."""
-        query = records.card_query().where(
-            sa.or_(cards.c.chip_serial == chip_serial, cards.c.allotted_chip == chip_serial)
-        )
         with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(queries.CARD_BY_CHIP, {"chip": chip_serial}).mappings().first()
         return records.card(row) if row else None
 
     def holder(self, card_id: int) -> bytes:
@@ -252,15 +244,8 @@ class Ledger:
         transaction: two stations never get the same card. None when no prepared card is left.
         Raises :class:`SscardError` when the chip carries a card already.
         """
-        queue = (
-            sa.select(cards.c.id)
-            .join(batches, cards.c.batch_id == batches.c.id)
-            .where(batches.c.name == batch, cards.c.state == CardState.PREPARED)
-            .order_by(cards.c.row)
-            .limit(1)
-        )
         with self._database.write() as connection:
-            card_id = connection.execute(queue).scalar()
+            card_id = connection.execute(queries.NEXT_PREPARED, {"batch": batch}).scalar()
             if card_id is None:
                 return None
             try:
@@ -368,9 +353,8 @@ class Ledger:
 
     def journal_of(self, card_id: int) -> tuple[JournalEntry, ...]:
         """The lines of one card, oldest first."""
-        query = sa.select(journal).where(journal.c.card_id == card_id).order_by(journal.c.id)
         with self._database.read() as connection:
-            rows = connection.execute(query).mappings()
+            rows = connection.execute(queries.JOURNAL, {"card": card_id}).mappings()
             return tuple(records.journal_entry(row) for row in rows)
 
     # -- serial numbers --------------------------------------------------------------------
@@ -450,11 +434,11 @@ class Ledger:
         return records.batch(row)
 
     def _card(self, connection: Connection, card_id: int) -> Card:
-        query = records.card_query().where(cards.c.id == card_id)
-        return records.card(connection.execute(query).mappings().one())
+        found = connection.execute(queries.CARD, {"card_id": card_id})
+        return records.card(found.mappings().one())
 
     def _update(self, connection: Connection, card_id: int, **values: Any) -> None:
-        connection.execute(sa.update(cards).where(cards.c.id == card_id).values(values))
+        connection.execute(queries.UPDATE_CARD.values(values), {"card_id": card_id})
 
     def _cards(self, connection: Connection, card_ids: list[int]) -> Iterator[Card]:
         for chunk in _chunks(card_ids):
@@ -495,7 +479,7 @@ class Ledger:
             "station": station,
             "note": note,
         }
-        connection.execute(sa.insert(journal).values(entry))
+        connection.execute(queries.WRITE_JOURNAL, entry)
 
 
 def _context(batch: str, row: int, column: str) -> str:

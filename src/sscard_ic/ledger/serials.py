@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sscard_ic.ledger import errors
+from sscard_ic.ledger import errors, queries
 from sscard_ic.ledger.model import CardState, SerialState
 from sscard_ic.ledger.tables import batches, cards, serials
 
@@ -57,9 +57,4 @@ def _store(connection: Connection, division: str, numbers: dict[int, int]) -> No
 
 def settle(connection: Connection, card_id: int, state: SerialState) -> None:
     """Say what became of the card's present number, if it has one."""
-    present = sa.select(cards.c.serial).where(cards.c.id == card_id).scalar_subquery()
-    connection.execute(
-        sa.update(serials)
-        .where(serials.c.card_id == card_id, serials.c.number == present)
-        .values(state=state)
-    )
+    connection.execute(queries.SETTLE, {"card": card_id, "settled": state})

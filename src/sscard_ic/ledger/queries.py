@@ -1,0 +1,50 @@
+"""Statements that every card meets several times: built once, executed with parameters."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from sscard_ic.ledger import records
+from sscard_ic.ledger.model import CardState
+from sscard_ic.ledger.tables import batches, cards, journal, serials
+
+COUNTS = (
+    sa.select(cards.c.state, sa.func.count())
+    .join(batches, cards.c.batch_id == batches.c.id)
+    .where(batches.c.name == sa.bindparam("batch"))
+    .group_by(cards.c.state)
+)
+
+CARD = records.card_query().where(cards.c.id == sa.bindparam("card_id"))
+
+CARD_BY_CHIP = records.card_query().where(
+    sa.or_(
+        cards.c.chip_serial == sa.bindparam("chip"), cards.c.allotted_chip == sa.bindparam("chip")
+    )
+)
+
+NEXT_PREPARED = (
+    sa.select(cards.c.id)
+    .join(batches, cards.c.batch_id == batches.c.id)
+    .where(batches.c.name == sa.bindparam("batch"), cards.c.state == CardState.PREPARED)
+    .order_by(cards.c.row)
+    .limit(1)
+)
+
+UPDATE_CARD = sa.update(cards).where(cards.c.id == sa.bindparam("card_id"))
+"""Sets the columns that are given beside ``card_id``."""
+
+WRITE_JOURNAL = sa.insert(journal)
+
+JOURNAL = sa.select(journal).where(journal.c.card_id == sa.bindparam("card")).order_by(journal.c.id)
+
+SETTLE = (
+    sa.update(serials)
+    .where(
+        serials.c.card_id == sa.bindparam("card"),
+        serials.c.number
+        == sa.select(cards.c.serial).where(cards.c.id == sa.bindparam("card")).scalar_subquery(),
+    )
+    .values(state=sa.bindparam("settled"))
+)
+"""Says what became of the card's present number."""
