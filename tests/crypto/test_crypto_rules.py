@@ -60,22 +60,6 @@ def test_check_value_of_the_zero_key() -> None:
     assert keys.check_value(bytes(16)).hex().upper() == "8CA64D"
 
 
-@given(two_keys)
-def test_parity_changes_nothing_but_parity(key: bytes) -> None:
-    adjusted = keys.adjust_parity(key)
-    assert all(byte.bit_count() % 2 == 1 for byte in adjusted)
-    assert [byte >> 1 for byte in adjusted] == [byte >> 1 for byte in key]
-    assert keys.same_key(key, adjusted)
-    assert keys.check_value(key) == keys.check_value(adjusted)
-
-
-@given(two_keys, st.integers(0, 15), st.integers(1, 7))
-def test_keys_that_differ_beyond_parity_are_different(key: bytes, at: int, bit: int) -> None:
-    other = bytearray(key)
-    other[at] ^= 1 << bit
-    assert not keys.same_key(key, bytes(other))
-
-
 @given(st.binary(max_size=40))
 def test_padding(data: bytes) -> None:
     padded = mac.pad80(data)

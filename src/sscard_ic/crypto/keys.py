@@ -56,15 +56,4 @@ def check_value(key: bytes) -> bytes:
     return des.encrypt(key, bytes(8))[:3]
 
 
-def adjust_parity(key: bytes) -> bytes:
-    """``key`` with the odd parity of every byte set in its lowest bit."""
-    return key.translate(_ODD_PARITY)
-
-
-def same_key(left: bytes, right: bytes) -> bool:
-    """Whether two DES keys are equal apart from their parity bits."""
-    return adjust_parity(left) == adjust_parity(right)
-
-
 _INVERSE = bytes(0xFF - byte for byte in range(256))
-_ODD_PARITY = bytes((b & 0xFE) | (bin(b >> 1).count("1") + 1) % 2 for b in range(256))

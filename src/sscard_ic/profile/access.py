@@ -9,6 +9,11 @@ from typing import Literal
 from sscard_ic.profile.problems import Unusable
 
 _KEY = re.compile(r"key:([A-Z][A-Za-z0-9]*)")
+_WITHOUT_CONDITIONS: dict[str, Literal["free", "never", "internal"]] = {
+    "free": "free",
+    "never": "never",
+    "internal": "internal",
+}
 _MAC = re.compile(r"\s*\+mac:([A-Z][A-Za-z0-9]*)$")
 
 
@@ -33,8 +38,8 @@ class AccessRule:
         mac = _MAC.search(text)
         body = text[: mac.start()] if mac else text
         name = mac.group(1) if mac else None
-        if body in ("free", "never", "internal"):
-            return cls(body, mac=name)  # type: ignore[arg-type]
+        if body in _WITHOUT_CONDITIONS:
+            return cls(_WITHOUT_CONDITIONS[body], mac=name)
         logic: Literal["or", "and"] = "and" if " and " in body else "or"
         pin, keys = False, []
         for term in body.split(f" {logic} "):

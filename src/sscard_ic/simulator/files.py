@@ -34,7 +34,6 @@ class DirectorySpec:
     lock_level: int
     create: Rule
     delete: Rule
-    locks_mf: bool
     fci_sfi: int
     key_sfi: int
 

@@ -71,7 +71,6 @@ def _directory(data: bytes, dialect: Dialect) -> DirectorySpec:
         lock_level=data[1],
         create=rule(0, data[2], 0),
         delete=rule(0, data[3], 0),
-        locks_mf=data[9] == 1,
         fci_sfi=data[10] or internal.fci & 0xFF,
         key_sfi=data[13] or internal.keys & 0xFF,
     )
