@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -97,6 +98,7 @@ def demo(cards: int, everything: bool, out: Path, as_json: bool) -> None:
         plant = _Plant(out, vault, ledger, habits, None if everything else cards)
         made = [plant.issue(load(name), sample) for name, sample in _BATCHES.items()]
         image = plant.activate_first(made[0])
+    (out / "hopper").rmdir()
     seconds = round(time.perf_counter() - started, 2)
     summary = {
         "seconds": seconds,
@@ -236,7 +238,9 @@ def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
     click.echo(activated.to(language()))
     click.echo(tr("接着试：", "Go on with:"))
     click.echo(f"  export SSCARD_HOME={out} SSCARD_PASSPHRASE={PASSPHRASE}")
-    click.echo(f"  sscard read --all --keys --reader virtual:{image}")
+    # `make demo` does not put the command on the path.
+    command = "sscard" if shutil.which("sscard") else sys.argv[0]
+    click.echo(f"  {command} read --all --keys --reader virtual:{image}")
 
 
 def _show_card(profile: CardProfile, image: Path) -> None:
