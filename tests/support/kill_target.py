@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
@@ -13,11 +14,23 @@ from sscard_ic.profile import load
 from sscard_ic.reader.virtual import deck_of
 
 
-def run_station(folder: Path, batch: str, region: str, ready: Pipe) -> None:
+class Ticker(io.StringIO):
+    """A trace of which only the number of its lines is told, to the process that will kill."""
+
+    def __init__(self, out: Pipe) -> None:
+        super().__init__()
+        self._out = out
+
+    def write(self, line: str) -> int:
+        """One tick."""
+        self._out.send_bytes(b".")
+        return len(line)
+
+
+def run_station(folder: Path, batch: str, region: str, ticks: Pipe) -> None:
     """Make cards until killed, or until all are made."""
     vault = SoftwareVault.open(folder / "vault.json", PASSPHRASE)
     profile = load(region)
     with open_ledger(folder / "ledger.db", vault) as ledger:
-        station = Station(deck_of(folder / "deck"), ledger, profile, vault)
-        ready.send("ready")
-        station.run(batch)
+        deck = deck_of(folder / "deck")
+        Station(deck, ledger, profile, vault, trace=Ticker(ticks)).run(batch)
