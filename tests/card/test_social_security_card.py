@@ -140,6 +140,8 @@ def test_wrong_pin_tells_the_tries_left_and_is_not_repeated(dalian_card: Issued)
         with pytest.raises(WrongPin) as caught:
             card.verify_pin(wrong)
         assert caught.value.tries_left == left
+        assert ("1 try left" if left == 1 else f"{left} tries left") in str(caught.value)
+        assert (caught.value.hint is None) is (left == 2)
         assert "999999" not in str(caught.value)
     with pytest.raises(WrongPin) as caught:
         card.verify_pin(INITIAL_PIN)

@@ -36,9 +36,8 @@ class StatusWord(int):
         if self in _MEANINGS:
             return _MEANINGS[self]
         if (tries := self.tries_left) is not None:
-            return Text(
-                f"认证失败，还可再试 {tries} 次", f"verification failed, {tries} tries left"
-            )
+            left = "1 try left" if tries == 1 else f"{tries} tries left"
+            return Text(f"认证失败，还可再试 {tries} 次", f"verification failed, {left}")
         if (waiting := self.remaining) is not None:
             return Text(f"还有 {waiting} 字节可取", f"{waiting} bytes available")
         if (length := self.correct_length) is not None:
