@@ -248,3 +248,16 @@ def test_a_failed_card_put_back_is_rejected(plant: Plant) -> None:
     (error,) = plant.run(slot).rejected
     assert slot.rejected == [bad]
     assert error.where
+
+
+def test_an_activated_card_is_no_new_one(plant: Plant) -> None:
+    mine = chip(1)
+    assert plant.run(ChipSlot(mine)).good == 1
+    (card,) = plant.ledger.cards_of(plant.batch)
+    plant.ledger.complete(
+        card.id, Step.ACTIVATE, CardState.ACTIVATED, station="counter", chip_serial=bytes(6)
+    )
+    slot = ChipSlot(mine)
+    (error,) = plant.run(slot).rejected
+    assert "is activated already" in error.what.en
+    assert slot.rejected == [mine]

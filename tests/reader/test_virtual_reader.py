@@ -121,3 +121,15 @@ def test_a_file_that_is_no_card_is_rejected(tmp_path: Path) -> None:
         deck.connect()
     deck.release(False)
     assert (tmp_path / "rejected" / "broken.img").exists()
+
+
+def test_a_card_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    path = new_blank(load("dalian"), tmp_path)
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / path.name).write_text("an older card")
+    deck = deck_of(tmp_path)
+    assert deck.wait_card()
+    deck.connect()
+    deck.release(True)
+    assert (tmp_path / "good" / path.name).read_text() == "an older card"
+    assert (tmp_path / "good" / f"{path.stem}-2.img").exists()

@@ -92,7 +92,7 @@ def run(
     if as_json:
         print_json(_outcome_json(outcome, left, failed, tally))
     else:
-        _say_outcome(outcome, left, failed)
+        _say_outcome(outcome, left, failed, limited=outcome.good == limit)
     if not outcome.clean or failed or (left and outcome.good != limit):
         context.exit(common.SOME_REFUSED)
 
@@ -147,7 +147,7 @@ def _outcome_json(outcome: Outcome, left: int, failed: int, tally: Tally) -> dic
     }
 
 
-def _say_outcome(outcome: Outcome, left: int, failed: int) -> None:
+def _say_outcome(outcome: Outcome, left: int, failed: int, *, limited: bool = False) -> None:
     for row, error in (*outcome.unprepared, *outcome.failures):
         say(Text(f"第 {row} 行：{error.what.zh}", f"row {row}: {error.what.en}"))
         if error.hint:
@@ -169,7 +169,7 @@ def _say_outcome(outcome: Outcome, left: int, failed: int) -> None:
                 "check blanks, reader and profile, then run it again",
             )
         )
-    elif left:
+    elif left and not limited:
         say(Text("放入空白卡后再次运行即可继续", "put blanks in and run it again to continue"))
     if failed:
         say(Text("失败的行可用 --retry-failed 重做", "--retry-failed makes failed rows again"))

@@ -121,7 +121,7 @@ class Station:
             return None
         if card.state is CardState.FAILED or card.chip_serial is None:
             return None
-        self._check_same(session, card, serial.hex().upper())
+        self._check_finished(session, card, serial.hex().upper())
         return True
 
     def _waiting(self, batch: str) -> bool:
@@ -198,12 +198,21 @@ class Station:
                 hint=_BLANK_WANTED,
             )
         if card.state.rank >= CardState.VERIFIED.rank:
-            self._check_same(session, card, where)
+            self._check_finished(session, card, where)
             return card, False
         return (card if card.batch == batch else None), False
 
-    def _check_same(self, session: Connection, card: Card, where: str) -> None:
-        """Refuse a card that bears the number of a good one, but not its data."""
+    def _check_finished(self, session: Connection, card: Card, where: str) -> None:
+        """Refuse a card that is in use, or has the number of a good one but not its data."""
+        if card.state is CardState.ACTIVATED:
+            raise CardError(
+                Text(
+                    f"此卡（批次 {card.batch} 第 {card.row} 行）已启用",
+                    f"this card of batch {card.batch}, row {card.row}, is activated already",
+                ),
+                where=where,
+                hint=_BLANK_WANTED,
+            )
         stored = self._ledger.result(card.id)
         assert stored is not None, "a verified card has been read back"
         known = CardResult.from_json(stored).values

@@ -127,8 +127,17 @@ class VirtualDeck:
         elif self._current is not None:
             target = self._good if good else self._rejected
             target.mkdir(parents=True, exist_ok=True)
-            os.replace(self._current, target / self._current.name)
+            os.replace(self._current, _free_name(target, self._current))
         self._current = None
+
+
+def _free_name(folder: Path, image: Path) -> Path:
+    """A name for ``image`` in ``folder`` that no other card has there."""
+    target, number = folder / image.name, 1
+    while target.exists():
+        number += 1
+        target = folder / f"{image.stem}-{number}{image.suffix}"
+    return target
 
 
 def deck_of(directory: Path, make_blank: Callable[[Path], Path] | None = None) -> VirtualDeck:
