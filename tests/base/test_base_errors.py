@@ -10,7 +10,7 @@ import pytest
 from sscard_ic.base import CardError, InputError, SscardError, Text
 from sscard_ic.base.errors import Language
 from sscard_ic.keys import VaultError
-from sscard_ic.reader.connection import ReaderError
+from sscard_ic.reader.errors import ReaderError
 
 WHAT = Text("文件不存在", "there is no file")
 HINT = Text("请先建立", "make one first")

@@ -26,7 +26,7 @@ from sscard_ic.keys import SoftwareVault
 from sscard_ic.ledger import CardState, Ledger, Phase, Step
 from sscard_ic.profile import load
 from sscard_ic.reader import Connection
-from sscard_ic.reader.connection import ReaderError
+from sscard_ic.reader.errors import ReaderError
 from sscard_ic.reader.wrappers import Wrapper
 from sscard_ic.simulator import Chip, blank
 

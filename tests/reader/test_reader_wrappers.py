@@ -10,7 +10,8 @@ from sscard_ic.apdu import Command, iso
 from sscard_ic.base import Secret
 from sscard_ic.base.secret import Secretive
 from sscard_ic.reader import Tally, open_session
-from sscard_ic.reader.connection import ReaderError, TransmissionProtocol
+from sscard_ic.reader.connection import TransmissionProtocol
+from sscard_ic.reader.errors import ReaderError
 from sscard_ic.reader.trace import TraceWriter
 
 

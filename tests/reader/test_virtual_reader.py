@@ -9,7 +9,7 @@ import pytest
 from sscard_ic.base import CardError, InputError
 from sscard_ic.profile import load
 from sscard_ic.reader import open_connection, open_slot
-from sscard_ic.reader.connection import ReaderError
+from sscard_ic.reader.errors import ReaderError
 from sscard_ic.reader.opening import reader_spec
 from sscard_ic.reader.virtual import VirtualDeck, deck_of, new_blank, open_virtual
 

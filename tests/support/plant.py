@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from sscard_ic.ledger import Ledger
 from sscard_ic.profile import CardProfile, load, load_import_formats
 from sscard_ic.profile.dialect import Features, Settings
 from sscard_ic.reader import Connection, open_session
+from sscard_ic.reader.connection import always
 from sscard_ic.reader.virtual import VirtualConnection
 from sscard_ic.simulator import Chip, blank
 
@@ -80,7 +81,7 @@ class ChipSlot:
         """Name of the station."""
         return "test slot"
 
-    def wait_card(self, blank_wanted: bool = True) -> bool:
+    def wait_card(self, blank_wanted: bool = True, still: Callable[[], bool] = always) -> bool:
         """Take the next chip."""
         self._current = self._waiting.pop(0) if self._waiting else None
         return self._current is not None

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
-from sscard_ic.base.errors import SscardError
 from sscard_ic.base.secret import Secretive
 
 TransmissionProtocol = Literal["T=0", "T=1"]
 
 
-class ReaderError(SscardError):
-    """The reader, the connection or the card in it is not there or does not answer."""
-
-
 class Connection(Protocol):
     """A powered card.
 
-    ``transmit`` sends one command and gives data and status word, at least two bytes; it raises
-    :class:`ReaderError` when there is no answer. A finished command that carries a key or a PIN
-    comes as a ``Secret``; only the driver at the end of the chain reveals it.
+    ``transmit`` sends one command and gives data and status word, at least two bytes; it raises a
+    :class:`~sscard_ic.reader.errors.ReaderError` when there is no answer. A finished command that
+    carries a key or a PIN comes as a ``Secret``; only the driver at the end of the chain reveals it.
     """
 
     @property
@@ -45,6 +41,11 @@ class Connection(Protocol):
         ...
 
 
+def always() -> bool:
+    """The answer of those who wait as long as it takes."""
+    return True
+
+
 class Slot(Protocol):
     """Where cards come and go: a person, a feeder or a deck of virtual cards answers it."""
 
@@ -53,10 +54,11 @@ class Slot(Protocol):
         """Name for people and for the journal."""
         ...
 
-    def wait_card(self, blank_wanted: bool = True) -> bool:
-        """Wait for the next card; False when no more will come.
+    def wait_card(self, blank_wanted: bool = True, still: Callable[[], bool] = always) -> bool:
+        """Wait for the next card; False when no more will come, or nobody waits any more.
 
-        Where no blank is wanted, only cards that are there already are of interest.
+        Where no blank is wanted, only cards that are there already are of interest. ``still`` is
+        asked from time to time, at least once a second, whether a card is still waited for.
         """
         ...
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from sscard_ic.base.errors import CardError, InputError, Text
 from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.profile import CardProfile
-from sscard_ic.reader.connection import Connection, ReaderError, TransmissionProtocol
+from sscard_ic.reader.connection import Connection, TransmissionProtocol, always
+from sscard_ic.reader.errors import ReaderError
 from sscard_ic.simulator import Chip, ImageInUse, blank, open_image
 
 SERIAL_LENGTH = 6
@@ -88,7 +89,7 @@ class VirtualDeck:
         """``virtual:`` and the folder."""
         return f"virtual:{self._hopper.name}"
 
-    def wait_card(self, blank_wanted: bool = True) -> bool:
+    def wait_card(self, blank_wanted: bool = True, still: Callable[[], bool] = always) -> bool:
         """Take the next image; False when there is none and nothing makes one."""
         images = sorted(self._hopper.glob("*.img")) if self._hopper.is_dir() else []
         waiting = [image for image in images if image not in self._left]

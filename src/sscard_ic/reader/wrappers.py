@@ -6,7 +6,8 @@ from sscard_ic.apdu import Command, iso
 from sscard_ic.apdu.command import Response
 from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secret, Secretive
-from sscard_ic.reader.connection import Connection, ReaderError, TransmissionProtocol
+from sscard_ic.reader.connection import Connection, TransmissionProtocol
+from sscard_ic.reader.errors import ReaderError
 
 
 class Wrapper:
