@@ -34,6 +34,22 @@ def test_new_cards_are_blank_and_shown_without_keys(tmp_path: Path, env: dict[st
     assert "blank" in run(env, "sim", "show", paths[0]).output
 
 
+def test_a_personalized_card_is_read_and_activated(tmp_path: Path, env: dict[str, str]) -> None:
+    options = ("--profile", "urumqi", "--state", "personalized", "--out", str(tmp_path))
+    made = run(env, "sim", "new", *options, "--json")
+    assert made.exit_code == 0, made.output
+    (image,) = json.loads(made.stdout)["images"]
+    assert json.loads(run(env, "sim", "show", "--json", image).stdout)["state"] == "issued"
+    pins = {"SSCARD_PIN": "123456", "SSCARD_NEW_PIN": "258036"}
+    activated = run(env | pins, "card", "activate", "--reader", f"virtual:{image}")
+    assert activated.exit_code == 0, activated.output
+    # The vault that everybody can make opens it.
+    assert run(env, "keys", "init", "--test").exit_code == 0
+    read = run(env, "read", "--all", "--keys", "--reader", f"virtual:{image}", "--json")
+    assert read.exit_code == 0, read.output
+    assert json.loads(read.stdout)["profile"].endswith("urumqi")
+
+
 def test_an_image_that_is_none(tmp_path: Path, env: dict[str, str]) -> None:
     (tmp_path / "x.img").write_text("no card\n")
     result = run(env, "sim", "show", str(tmp_path / "x.img"))

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from sscard_ic.issuance.checks import check_file
 from sscard_ic.issuance.importing import import_file
 from sscard_ic.issuance.prepare import CardResult, Planner, PreparedCard, prepare_batch
 from sscard_ic.keys import CardKey, SoftwareVault
-from sscard_ic.ledger import Batch, CardState, Ledger, SerialState, Step
+from sscard_ic.ledger import CardState, Ledger, SerialState, Step
 from sscard_ic.profile import CardProfile, ImportFormat
 from sscard_ic.profile.region import CardRules, Identity, Validity
 
@@ -39,8 +39,7 @@ class FixedKey:
 def planner(profile: CardProfile, day: date = date(2026, 11, 21), **changes: object) -> Planner:
     assert profile.region is not None
     region = profile.region.model_copy(update=changes)
-    batch = Batch(1, "b", profile.name, "b.csv", "sha", day, datetime(2026, 11, 21), 1, 0)
-    return Planner(profile, region, batch, FixedKey())
+    return Planner(profile, region, day, FixedKey())
 
 
 def imported(ledger: Ledger, profile: CardProfile, file: Path, formats: Formats) -> str:
@@ -79,8 +78,9 @@ def test_the_code_is_asked_for_with_the_card_s_own_key(
     dalian: CardProfile, sample_rows: list[dict[str, str]], vault: SoftwareVault
 ) -> None:
     assert dalian.region is not None
-    batch = Batch(1, "b", "", "", "", date(2026, 11, 21), datetime(2026, 11, 21), 1, 0)
-    plan = Planner(dalian, dalian.region, batch, vault).plan(sample_rows[0], 0x1234, b"")
+    plan = Planner(dalian, dalian.region, date(2026, 11, 21), vault).plan(
+        sample_rows[0], 0x1234, b""
+    )
 
     assert plan.historical == bytes.fromhex("00814842428653210200001234")
     key = CardKey("IRK", 1, "210200", bytes.fromhex("8653210200001234"))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli.common import json_option, language, print_json, say, tr
+from sscard_ic.cli.progress import progress
 from sscard_ic.cli.tables import print_table
-from sscard_ic.profile import load
-from sscard_ic.reader.virtual import new_blank
+from sscard_ic.profile import CardProfile, load
+from sscard_ic.reader import open_session
+from sscard_ic.reader.virtual import new_blank, open_virtual
 from sscard_ic.simulator import describe_image
+
+if TYPE_CHECKING:
+    from sscard_ic.issuance.specimen import SpecimenState
 
 _STEP = 100
 _STATES = {
@@ -37,11 +44,25 @@ def sim() -> None:
     help="Folder for the images 映像目录.",
 )
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--state",
+    type=click.Choice(["blank", "initialised", "personalized"]),
+    default="blank",
+    show_default=True,
+    help="How far 状态: initialised has structure and keys; personalized is finished, too.",
+)
 @json_option
-def new(profile_name: str, out: Path, count: int, as_json: bool) -> None:
-    """Make blank cards 建立空白卡, each with a chip serial of its own."""
+def new(profile_name: str, out: Path, count: int, state: str, as_json: bool) -> None:
+    """Make virtual cards 建立虚拟卡, each with a chip serial of its own.
+
+    A card that is not blank bears a synthetic holder of the region's sample and published test
+    keys; `sscard keys init --test` makes a vault with the same ones.
+    """
     profile = load(profile_name)
-    paths = [new_blank(profile, out) for _ in range(count)]
+    if state == "blank":
+        paths = [new_blank(profile, out) for _ in range(count)]
+    else:
+        paths = list(_specimens(profile, cast("SpecimenState", state), out, count))
     if as_json:
         print_json({"profile": profile.name, "images": [str(path) for path in paths]})
         return
@@ -49,6 +70,23 @@ def new(profile_name: str, out: Path, count: int, as_json: bool) -> None:
         click.echo(str(path))
     if count > _STEP:
         say(Text(f"共 {count} 张，在 {out}", f"{count} cards in {out}"))
+
+
+def _specimens(profile: CardProfile, state: SpecimenState, out: Path, count: int) -> Iterator[Path]:
+    # What issuing needs is only loaded for cards that are issued.
+    from sscard_ic.issuance.specimen import SpecimenMaker
+
+    maker = SpecimenMaker(profile)
+    with progress(tr("制卡", "making cards"), count) as advance:
+        for _ in range(count):
+            image = new_blank(profile, out)
+            card = open_virtual(image)
+            try:
+                maker.make(open_session(card), state)
+            finally:
+                card.close()
+            advance(1)
+            yield image
 
 
 @sim.command()

@@ -24,7 +24,7 @@ from sscard_ic.issuance.holder import Holder
 from sscard_ic.issuance.photo import PhotoError, PhotoLimits, card_photo, load_photo
 from sscard_ic.issuance.rules import NATIONAL
 from sscard_ic.keys.capabilities import CardKey, Macer
-from sscard_ic.ledger import Batch, Card, CardState, Ledger, Plan
+from sscard_ic.ledger import Card, CardState, Ledger, Plan
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.region import Region
 from sscard_ic.profile.values import encode
@@ -136,7 +136,7 @@ def prepare_batch(
         batch, region.issuer.division_code, identity.serial_first, identity.serial_last
     )
     waiting = [c for c in ledger.cards_of(batch, (CardState.ACCEPTED,)) if c.id in serials]
-    planner = Planner(profile, region, head, keys)
+    planner = Planner(profile, region, head.batch_date, keys)
     prepared = 0
     failures: list[tuple[int, SscardError]] = []
     with ExitStack() as stack:
@@ -159,12 +159,12 @@ def prepare_batch(
 
 
 class Planner:
-    """Turns the fields of a row into the values of its card."""
+    """Turns the fields of a row into the values of its card, issued on ``day``."""
 
-    def __init__(self, profile: CardProfile, region: Region, batch: Batch, keys: Macer) -> None:
+    def __init__(self, profile: CardProfile, region: Region, day: date, keys: Macer) -> None:
         self._profile = profile
         self._region = region
-        self._date = batch.batch_date
+        self._date = day
         self._keys = keys
         self._placed = [
             (place.path, place.item, place.item.source)

@@ -26,7 +26,7 @@ from sscard_ic.keys.errors import (
     UnknownKeyError,
     VaultError,
 )
-from sscard_ic.keys.published_roots import create_test_vault, merge_keys
+from sscard_ic.keys.published_roots import create_test_vault, merge_keys, published_keys
 from sscard_ic.keys.vault import SoftwareVault
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "macer",
     "merge_keys",
     "open_service",
+    "published_keys",
 ]
 
 

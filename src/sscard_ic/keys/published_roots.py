@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto.published import published_test_key
 from sscard_ic.keys.hierarchy import TRANSPORT, RootKey
-from sscard_ic.keys.vault import SoftwareVault
+from sscard_ic.keys.vault import STORAGE_KEY_LENGTH, SoftwareVault
 from sscard_ic.profile.structure import Key
 
 
@@ -22,6 +23,16 @@ def create_test_vault(
     created = (clock or SystemClock()).now()
     roots = _published_roots(keys, created)
     return SoftwareVault.create(path, passphrase, environment="test", keys=roots)
+
+
+def published_keys(keys: Mapping[str, Key], *, clock: Clock | None = None) -> SoftwareVault:
+    """The published test roots of ``keys`` and of the blanks, in memory alone.
+
+    What this service seals, no other one opens: its storage key is random.
+    """
+    roots = _published_roots(keys, (clock or SystemClock()).now())
+    storage_key = Secret(secrets.token_bytes(STORAGE_KEY_LENGTH))
+    return SoftwareVault(Path("published test keys"), "test", roots, storage_key)
 
 
 def _published_roots(keys: Mapping[str, Key], created: datetime) -> Iterator[RootKey]:

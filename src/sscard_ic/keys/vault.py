@@ -22,7 +22,7 @@ from sscard_ic.keys.hierarchy import TRANSPORT, Hierarchy, RootKey
 from sscard_ic.keys.sealer import Digester, StorageSealer
 
 SERIAL_LENGTH = 6
-_STORAGE_KEY_LENGTH = 32
+STORAGE_KEY_LENGTH = 32
 
 
 class _StoredKey(vault_file.Stored):
@@ -78,7 +78,7 @@ class SoftwareVault:
             raise VaultError(Text("口令不能为空", "the passphrase is empty"), where=str(path))
         body = _Body(
             environment=environment,
-            storage_key=secrets.token_bytes(_STORAGE_KEY_LENGTH),
+            storage_key=secrets.token_bytes(STORAGE_KEY_LENGTH),
             keys=tuple(_stored(root) for root in keys),
         )
         vault = cls._unlocked(path, body)
@@ -103,7 +103,7 @@ class SoftwareVault:
         roots = [stored.root() for stored in body.keys]
         if len({(root.name, root.version) for root in roots}) != len(roots):
             raise ValueError("a key is there twice")
-        if len(body.storage_key) != _STORAGE_KEY_LENGTH:
+        if len(body.storage_key) != STORAGE_KEY_LENGTH:
             raise ValueError("the storage key has a wrong length")
         return cls(path, body.environment, roots, Secret(body.storage_key))
 

@@ -1,0 +1,89 @@
+"""Specimen cards: a row of the region's sample batch on a virtual blank, with published keys.
+
+For developers and tests, who want a card that is finished without running a batch.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.resources import samples_dir
+from sscard_ic.card import Blank, CardIdentity, Habits, SocialSecurityCard, chip_serial
+from sscard_ic.issuance.checks import CheckedRow, CheckReport, check_file, region_of
+from sscard_ic.issuance.photo import PhotoLimits, card_photo, load_photo
+from sscard_ic.issuance.prepare import Planner, PreparedCard
+from sscard_ic.issuance.verification import verify
+from sscard_ic.keys import published_keys
+from sscard_ic.profile import CardProfile, load_import_formats
+from sscard_ic.reader import Connection
+
+SpecimenState = Literal["initialised", "personalized"]
+"""With structure and keys, still open; or with its data, ended and verified."""
+
+
+class SpecimenMaker:
+    """Makes specimens of one region, each of another holder of the sample batch in turn.
+
+    Raises :class:`InputError` for a profile without region or sample batch, or of production.
+    """
+
+    def __init__(self, profile: CardProfile) -> None:
+        region = region_of(profile)
+        self._profile = profile
+        self._region = region
+        self._keys = published_keys(profile.keys)
+        self._keys.require_environment(region.issuer.environment, profile.name)
+        report = _sample_of(profile, region.issuer.division_code)
+        self._rows = [row for row in report.rows if not row.reasons]
+        self._planner = Planner(profile, region, report.batch_date, self._keys)
+        self._made = 0
+
+    def make(self, session: Connection, state: SpecimenState = "personalized") -> PreparedCard:
+        """Bring the blank of ``session`` to ``state``; what it holds or, while open, would hold.
+
+        Raises :class:`CardError` when the card is no blank of the profile.
+        """
+        plan = self._plan(self._rows[self._made % len(self._rows)])
+        self._made += 1
+        identity = CardIdentity(plan.division_code, plan.historical)
+        blank = Blank(session, self._profile, self._keys, chip_serial(session.atr))
+        blank.check_fresh()
+        blank.initialise(identity, plan.pin)
+        if state == "personalized":
+            habits = Habits()
+            card = SocialSecurityCard(
+                session, self._profile, self._keys, identity=identity, habits=habits
+            )
+            card.update(plan.items)
+            blank.finish(identity)
+            session.reset(cold=True)
+            verify(session, self._profile, self._keys, plan, habits)
+            session.reset(cold=True)
+        return plan
+
+    def _plan(self, checked: CheckedRow) -> PreparedCard:
+        identity = self._region.identity
+        numbers = range(identity.serial_first, identity.serial_last + 1)
+        return self._planner.plan(checked.row.fields, secrets.choice(numbers), self._photo(checked))
+
+    def _photo(self, checked: CheckedRow) -> bytes:
+        room = self._planner.photo_bytes
+        if checked.photo is None or not room:
+            return b""
+        rules = self._region.batch
+        limits = PhotoLimits(rules.photo_longest_side, rules.photo_max_bytes)
+        return card_photo(load_photo(checked.photo, limits), room, limits.longest_side)
+
+
+def _sample_of(profile: CardProfile, division_code: str) -> CheckReport:
+    """The checked sample batch of the region."""
+    files = sorted((samples_dir() / "batches").glob(f"*-{division_code}-*.csv"))
+    if not files:
+        raise InputError(
+            Text("该地区没有样本数据", "there is no sample batch of this region"),
+            where=profile.name,
+            hint=Text("样本有：dalian、urumqi", "there are samples of dalian and urumqi"),
+        )
+    return check_file(files[0], profile, load_import_formats(), photos=samples_dir() / "photos")
