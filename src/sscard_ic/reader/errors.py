@@ -42,6 +42,12 @@ class NoReader(ReaderError):
     kind = "no reader"
 
 
+class SeveralReaders(ReaderError):
+    """The words for a reader fit several."""
+
+    kind = "several readers"
+
+
 class NoCard(ReaderError):
     """There is no card in the reader."""
 
