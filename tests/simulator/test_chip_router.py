@@ -64,6 +64,7 @@ def _card(*others: Application) -> Card:
         card.challenge,
         dialect.features,
         dialect.settings.challenge,
+        restore=lambda: None,
     )
     chip.power_on()
     return Card(chip, randomness)

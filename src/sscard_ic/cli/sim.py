@@ -12,6 +12,8 @@ import click
 from sscard_ic.base.errors import Text
 from sscard_ic.cli.common import json_option, language, print_json, say, tr
 from sscard_ic.cli.progress import progress
+from sscard_ic.cli.sim_fault import fault
+from sscard_ic.cli.sim_run import run
 from sscard_ic.cli.tables import print_table
 from sscard_ic.profile import CardProfile, load
 from sscard_ic.reader import open_session
@@ -112,3 +114,7 @@ def show(image: Path, as_json: bool) -> None:
         files = [(file.path, file.kind, str(file.records or "")) for file in description.files]
         click.echo()
         print_table(*titles, rows=files, numbers=(2,))
+
+
+sim.add_command(run)
+sim.add_command(fault)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -11,18 +10,34 @@ from sscard_ic.base.errors import CardError, InputError, Text
 from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.profile import CardProfile
 from sscard_ic.reader.connection import Connection, TransmissionProtocol, always
-from sscard_ic.reader.errors import ReaderError
-from sscard_ic.simulator import Chip, ImageInUse, blank, open_image
+from sscard_ic.reader.errors import CardRemoved, MuteCard, ReaderBusy, ReaderError
+from sscard_ic.simulator import (
+    CardLost,
+    FaultFileError,
+    ImageInUse,
+    Loss,
+    VirtualCard,
+    blank,
+    move_image,
+    open_card,
+)
 
 SERIAL_LENGTH = 6
 
 
 class VirtualConnection:
-    """A chip in this process; powered while the connection is open."""
+    """A card in this process; powered while the connection is open.
 
-    def __init__(self, chip: Chip) -> None:
-        self._chip = chip
-        self._atr = chip.power_on()
+    ``name`` says in errors which card it is. Raises :class:`MuteCard` when there is no ATR.
+    """
+
+    def __init__(self, card: VirtualCard, name: str = "") -> None:
+        self._card = card
+        self._name = name
+        try:
+            self._atr = card.power_on()
+        except CardLost as lost:
+            raise self._lost(lost) from lost
 
     @property
     def atr(self) -> bytes:
@@ -31,27 +46,66 @@ class VirtualConnection:
 
     @property
     def protocol(self) -> TransmissionProtocol:
-        """Transmission protocol of the chip."""
-        return self._chip.protocol
+        """Transmission protocol of the card."""
+        return self._card.protocol
 
     def transmit(self, command: Secretive) -> bytes:
         """One exchange."""
-        return self._chip.transmit(command.reveal() if isinstance(command, Secret) else command)
+        try:
+            return self._card.transmit(command.reveal() if isinstance(command, Secret) else command)
+        except CardLost as lost:
+            raise self._lost(lost) from lost
 
     def reset(self, cold: bool) -> bytes:
-        """Reset the chip; the new ATR."""
-        self._atr = self._chip.reset(cold)
+        """Reset the card; the new ATR."""
+        try:
+            self._atr = self._card.reset(cold)
+        except CardLost as lost:
+            raise self._lost(lost) from lost
         return self._atr
 
     def close(self) -> None:
-        """Power the chip down and close its image."""
-        self._chip.power_off()
-        self._chip.close()
+        """Power the card down and close its image."""
+        self._card.close()
+
+    def _lost(self, lost: CardLost) -> ReaderError:
+        cause, what, hint = _LOSSES[lost.loss]
+        return cause(what, where=self._name, hint=hint)
+
+
+_LOSSES: dict[Loss, tuple[type[ReaderError], Text, Text]] = {
+    "removed": (
+        CardRemoved,
+        Text("卡在使用中被取出", "the card was taken out while it was in use"),
+        Text("重新插入卡，再做一次", "insert it again and repeat"),
+    ),
+    "torn": (
+        CardRemoved,
+        Text("卡在执行命令时断电", "the card lost its power in the middle of a command"),
+        Text(
+            "重新插入卡，再做一次；那条命令可能已生效，也可能没有",
+            "insert it again and repeat; that command may have taken effect or not",
+        ),
+    ),
+    "mute": (
+        MuteCard,
+        Text("卡没有应答", "the card does not answer"),
+        Text(
+            "取出卡，重新插入；仍无应答则是坏卡",
+            "take it out and insert it again; a card that stays mute is defective",
+        ),
+    ),
+}
 
 
 def open_virtual(path: Path) -> VirtualConnection:
-    """The card in the image ``path``."""
-    return VirtualConnection(open_image(path))
+    """The card in the image ``path``, with the faults on order for it."""
+    card = open_card(path)
+    try:
+        return VirtualConnection(card, str(path))
+    except BaseException:
+        card.close()
+        raise
 
 
 def new_blank(profile: CardProfile, directory: Path) -> Path:
@@ -89,6 +143,11 @@ class VirtualDeck:
         """``virtual:`` and the folder."""
         return f"virtual:{self._hopper.name}"
 
+    @property
+    def current(self) -> Path | None:
+        """The image that was taken from the hopper and not yet released."""
+        return self._current
+
     def wait_card(self, blank_wanted: bool = True, still: Callable[[], bool] = always) -> bool:
         """Take the next image; False when there is none and nothing makes one."""
         images = sorted(self._hopper.glob("*.img")) if self._hopper.is_dir() else []
@@ -111,9 +170,14 @@ class VirtualDeck:
             )
         try:
             self._connection = open_virtual(self._current)
-        except ImageInUse:
+        except ImageInUse as error:
+            # Another program's card of the moment: it is left, like one in another reader.
+            raise ReaderBusy(error.what, where=error.where, hint=error.hint) from error
+        except FaultFileError:
             raise
         except InputError as error:
+            if not self._current.exists():
+                raise CardRemoved(error.what, where=error.where, hint=error.hint) from error
             # What is no card belongs to the rejected ones, like any other foreign object.
             raise CardError(error.what, where=error.where, hint=error.hint) from error
         return self._connection
@@ -128,7 +192,7 @@ class VirtualDeck:
         elif self._current is not None:
             target = self._good if good else self._rejected
             target.mkdir(parents=True, exist_ok=True)
-            os.replace(self._current, _free_name(target, self._current))
+            move_image(self._current, _free_name(target, self._current))
         self._current = None
 
 

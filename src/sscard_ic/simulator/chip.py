@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -10,6 +10,7 @@ from sscard_ic.apdu import ApduError, Command
 from sscard_ic.base import CardError, Text
 from sscard_ic.profile.dialect import Features
 from sscard_ic.simulator.application import Application, Refusal
+from sscard_ic.simulator.card import CardLost
 from sscard_ic.simulator.memory import Memory
 from sscard_ic.simulator.silicon import Challenge, Identity
 
@@ -29,8 +30,9 @@ _parse_header_only = lru_cache(maxsize=1024)(Command.parse)
 class Chip:
     """A virtual card chip.
 
-    ``applications[0]`` is the file system: current after a reset, and it owns the MF. Not safe
-    for use from several threads at once, like a chip in a reader.
+    ``applications[0]`` is the file system: current after a reset, and it owns the MF. ``restore``
+    makes all applications read the memory anew. Not safe for use from several threads at once,
+    like a chip in a reader.
     """
 
     __slots__ = (
@@ -43,6 +45,7 @@ class Chip:
         "_identity",
         "_memory",
         "_powered",
+        "_restore",
         "_t0",
         "_waiting",
     )
@@ -55,6 +58,7 @@ class Chip:
         challenge: Challenge,
         features: Features,
         challenge_life: Literal["until_used", "next_command"],
+        restore: Callable[[], None],
     ) -> None:
         self._memory = memory
         self._applications = tuple(applications)
@@ -64,6 +68,7 @@ class Chip:
         self._challenge_lives = challenge_life == "until_used"
         self._t0 = features.protocol == "T=0"
         self._exact_le = features.wrong_le == "6Cxx"
+        self._restore = restore
         self._atr = identity.atr()
         self._powered = False
         self._waiting = b""
@@ -82,6 +87,11 @@ class Chip:
     def powered(self) -> bool:
         """Whether the chip has power."""
         return self._powered
+
+    @property
+    def writes(self) -> int:
+        """Number of commands so far that changed the persistent memory."""
+        return self._memory.writes
 
     def power_on(self) -> bytes:
         """Apply power; the ATR."""
@@ -140,6 +150,19 @@ class Chip:
             self._challenge.void()
         self._memory.commit()
         return answer
+
+    def transmit_torn(self, raw: bytes) -> bytes:
+        """Like :meth:`transmit`, but the power fails before a change reaches the memory.
+
+        Raises :class:`CardLost` then: the memory is as it was, and the chip has no power.
+        """
+        try:
+            with self._memory.torn():
+                return self.transmit(raw)
+        except CardLost:
+            self._restore()
+            self.power_off()
+            raise
 
     def _clear(self) -> None:
         self._waiting = b""

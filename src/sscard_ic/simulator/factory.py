@@ -12,9 +12,12 @@ from sscard_ic.base import InputError, Text
 from sscard_ic.crypto.published import published_test_key
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.dialect import Dialect, Features
+from sscard_ic.simulator.card import VirtualCard
 from sscard_ic.simulator.card_state import CardState
 from sscard_ic.simulator.chip import Chip
 from sscard_ic.simulator.cos import t514
+from sscard_ic.simulator.fault_file import FaultFile
+from sscard_ic.simulator.faulty_card import FaultyCard
 from sscard_ic.simulator.mask import Mask, mask_rules
 from sscard_ic.simulator.memory import Memory, damaged
 from sscard_ic.simulator.silicon import HEAD_LENGTH, UNIQUE_LENGTH, Challenge, Identity
@@ -82,6 +85,15 @@ def open_image(path: Path, *, entropy: Entropy = os.urandom) -> Chip:
     return _chip(memory, dialect_of(memory, path), entropy)
 
 
+def open_card(path: Path) -> VirtualCard:
+    """The card in the image ``path`` with the faults on order for it, without power.
+
+    Raises :class:`InputError` when the file is no image, damaged or in use; an unreadable file of
+    faults is an error of the power-up.
+    """
+    return FaultyCard(open_image(path), file=FaultFile(path))
+
+
 def dialect_of(memory: Memory, path: Path) -> Dialect:
     """The dialect in the header of the image ``path``; raises :class:`InputError`."""
     try:
@@ -102,6 +114,11 @@ def card_of(memory: Memory, dialect: Dialect, entropy: Entropy = os.urandom) -> 
 def _chip(memory: Memory, dialect: Dialect, entropy: Entropy) -> Chip:
     card = card_of(memory, dialect, entropy)
     application = SocialSecurityApplication(card, t514.COMMANDS)
+
+    def restore() -> None:
+        card.mf = None
+        t514.restore(card)
+
     return Chip(
         memory,
         [application],
@@ -109,4 +126,5 @@ def _chip(memory: Memory, dialect: Dialect, entropy: Entropy) -> Chip:
         card.challenge,
         dialect.features,
         dialect.settings.challenge,
+        restore,
     )

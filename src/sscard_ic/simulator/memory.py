@@ -12,11 +12,13 @@ import json
 import os
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sscard_ic.base import InputError, Text
 from sscard_ic.base.files import replace_file
+from sscard_ic.simulator.card import CardLost
 
 State = str | int
 """What one path holds: bytes as hex digits, or a number."""
@@ -36,13 +38,16 @@ class ImageInUse(InputError):
 class Memory:
     """Path → state, and the changes since the last :meth:`commit`."""
 
-    __slots__ = ("_changed", "_file", "header", "states")
+    __slots__ = ("_changed", "_file", "_undo", "header", "states", "writes")
 
     def __init__(self, header: dict[str, Any], states: dict[str, State] | None = None) -> None:
         self.header = header
         self.states: dict[str, State] = states or {}
         self._changed: dict[str, State | None] = {}
         self._file: _Image | None = None
+        self._undo: dict[str, State] | None = None
+        self.writes = 0
+        """Commits that changed something."""
 
     @classmethod
     def create(cls, header: dict[str, Any], path: Path | None) -> Memory:
@@ -104,9 +109,25 @@ class Memory:
         Raises :class:`InputError` when the file cannot be written; the memory is then closed.
         """
         if self._changed:
+            if self._undo is not None:
+                self.states, self._changed = self._undo, {}
+                raise CardLost("torn")
             if self._file is not None:
                 self._file.append(_line(self._changed))
             self._changed = {}
+            self.writes += 1
+
+    @contextmanager
+    def torn(self) -> Iterator[None]:
+        """Within it, a commit that changes something takes everything back, on disk nothing is.
+
+        It raises :class:`CardLost`; what was built from the states is to be built anew.
+        """
+        self._undo = dict(self.states)
+        try:
+            yield
+        finally:
+            self._undo = None
 
     def close(self) -> None:
         """Let go of the file, rewritten when its log has grown long."""
