@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
 
 import pytest
+from tests.support.plant import (
+    FACTORY_SERIAL,
+    INITIAL_PIN,
+    NEW_PIN,
+    ChipSlot,
+    import_rows,
+    open_ledger,
+)
 
 from sscard_ic.apdu import Command, iso
-from sscard_ic.base import Secret
+from sscard_ic.apdu.trace import Closed, Exchange, NoAnswer, Opened, Reset, parse
+from sscard_ic.base import FixedClock, Secret, Text
 from sscard_ic.base.secret import Secretive
+from sscard_ic.card import SocialSecurityCard
+from sscard_ic.issuance.prepare import prepare_batch
+from sscard_ic.issuance.station import Station
+from sscard_ic.keys import SoftwareVault
+from sscard_ic.profile import load
 from sscard_ic.reader import Tally, open_session
-from sscard_ic.reader.connection import TransmissionProtocol
-from sscard_ic.reader.errors import ReaderError
-from sscard_ic.reader.trace import TraceWriter
+from sscard_ic.reader.connection import Connection, TransmissionProtocol
+from sscard_ic.reader.errors import CardRemoved, CardWasReset, ReaderError
+from sscard_ic.reader.trace import Recording, TraceWriter
+from sscard_ic.reader.virtual import VirtualConnection
+from sscard_ic.simulator import Chip, blank
 
 
 class Script:
@@ -142,26 +161,216 @@ def test_wire_time_of_the_reference_session() -> None:
     assert 10 < tally.milliseconds("contactless-424k") < 12
 
 
+# -- traces ----------------------------------------------------------------------------------
+
+CLOCK = FixedClock(datetime(2026, 11, 21, 8, 0, tzinfo=UTC))
+
+
+class Watch:
+    """A timer on which every reading is 1.234567 ms after the one before."""
+
+    def __init__(self) -> None:
+        self._now = 0
+
+    def __call__(self) -> int:
+        self._now += 1_234_567
+        return self._now
+
+
+def traced(inner: Connection, *, with_secrets: bool = False) -> tuple[TraceWriter, io.StringIO]:
+    out = io.StringIO()
+    writer = TraceWriter(
+        inner, out, reader="slot 1", with_secrets=with_secrets, clock=CLOCK, timer=Watch()
+    )
+    return writer, out
+
+
 def test_trace_shows_no_data_and_no_secret() -> None:
     script = Script(
         ("00A4020002EF05", "9000"),
         ("00B2010412", "0110510000D1560000050000000131313131" + "9000"),
         ("0020000003123456", "63C2"),
-        ("00DC02040A090841414141414141", "9000"),
+        ("00DC0204090907414141414141" + "41", "9000"),
     )
-    out = io.StringIO()
-    trace = TraceWriter(script, out)
+    trace, out = traced(script)
     trace.transmit(bytes.fromhex("00A4020002EF05"))
     trace.transmit(bytes.fromhex("00B2010412"))
     trace.transmit(Secret(bytes.fromhex("0020000003123456")))
-    trace.transmit(bytes.fromhex("00DC02040A090841414141414141"))
+    trace.transmit(bytes.fromhex("00DC020409090741414141414141"))
     trace.reset(cold=False)
-    lines = out.getvalue().splitlines()
-    assert lines[0] == "R cold 3B6D000000814842428653 ‹6 bytes›"
-    assert lines[1] == "> 00A4020002EF05"
-    assert lines[4].startswith("< ‹18 bytes› 9000 ")
-    assert lines[5] == "> 00200000 ‹3 bytes›"
-    assert lines[7] == "> 00DC0204 ‹9 bytes›"
-    assert lines[9].startswith("R warm ")
-    for secret in ("123456", "4141", "D156"):
-        assert secret not in out.getvalue()
+    trace.close()
+    trace.close()
+    assert out.getvalue() == (
+        "# sscard trace 1\n"
+        "# reader: slot 1\n"
+        "# started: 2026-11-21T08:00:00Z\n"
+        "# protocol: T=0\n"
+        "# redacted: yes\n"
+        f"# program: sscard-ic {metadata.version('sscard-ic')}\n"
+        "R cold 3B6D000000814842428653 ‹6 bytes›\n"
+        "> 00A4020002EF05\n"
+        "< 9000 1.234\n"
+        "> 00B2010412\n"
+        "< 0110510000D156000005 ‹8 bytes› 9000 1.234\n"
+        "> 00200000 ‹3 bytes›\n"
+        "< 63C2 1.234\n"
+        "> 00DC0204 0907 ‹7 bytes›\n"
+        "< 9000 1.234\n"
+        "R warm 3B6D000000814842428653 ‹6 bytes›\n"
+        "X\n"
+    )
+
+
+def test_a_trace_with_secrets_has_everything() -> None:
+    trace, out = traced(Script(("0020000003123456", "63C2")), with_secrets=True)
+    trace.transmit(Secret(bytes.fromhex("0020000003123456")))
+    assert out.getvalue().splitlines()[4:] == [
+        "# redacted: no",
+        f"# program: sscard-ic {metadata.version('sscard-ic')}",
+        f"R cold {Script.atr.hex().upper()}",
+        "> 0020000003123456",
+        "< 63C2 1.234",
+    ]
+
+
+class Failing(Script):
+    """Fails in its own way, whatever is asked."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def transmit(self, command: Secretive) -> bytes:
+        raise self._error
+
+    def reset(self, cold: bool) -> bytes:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (CardRemoved(Text("", "gone")), "removed"),
+        (CardWasReset(Text("", "reset")), "reset by another program"),
+        (ReaderError(Text("", "broken")), "reader"),
+        (KeyboardInterrupt(), "other"),
+    ],
+)
+def test_exchanges_and_resets_that_fail_are_recorded(error: BaseException, kind: str) -> None:
+    trace, out = traced(Failing(error))
+    with pytest.raises(type(error)):
+        trace.transmit(bytes.fromhex("0084000008"))
+    with pytest.raises(type(error)):
+        trace.reset(cold=True)
+    assert out.getvalue().splitlines()[-4:] == [
+        "> 0084000008",
+        f"! {kind} 1.234",
+        "R cold",
+        f"! {kind} 1.234",
+    ]
+    *_, exchange, reset = parse(out.getvalue().encode(), "trace")
+    assert isinstance(exchange, Exchange)
+    assert isinstance(reset, Reset)
+    assert exchange.outcome == reset.outcome == NoAnswer(kind, 1234)
+
+
+@pytest.mark.parametrize("answer", ["", "90"])
+def test_an_answer_without_status_word_is_recorded_as_none(answer: str) -> None:
+    trace, out = traced(Script(("0084000008", answer)))
+    assert trace.transmit(bytes.fromhex("0084000008")).hex() == answer
+    assert out.getvalue().splitlines()[-2:] == [
+        f"# the answer had {len(answer) // 2} bytes, no status word",
+        "! reader 1.234",
+    ]
+    *_, exchange = parse(out.getvalue().encode(), "trace")
+    assert isinstance(exchange, Exchange)
+    assert exchange.outcome == NoAnswer("reader", 1234)
+
+
+def test_every_line_is_in_the_file_before_the_next_step(tmp_path: Path) -> None:
+    """A program that is killed while the card works leaves the command it sent."""
+    path = tmp_path / "a.trace"
+    seen = []
+
+    class Looking(Script):
+        def transmit(self, command: Secretive) -> bytes:
+            seen.append(path.read_text(encoding="utf-8").splitlines()[-1])
+            return super().transmit(command)
+
+    with path.open("w", encoding="utf-8") as out:
+        trace = TraceWriter(Looking(("0084000008", "9000")), out)
+        trace.transmit(bytes.fromhex("0084000008"))
+        assert path.read_text(encoding="utf-8").splitlines()[-1].startswith("< 9000 ")
+    assert seen == ["> 0084000008"]
+
+
+def test_sessions_follow_each_other_in_one_stream() -> None:
+    out = io.StringIO()
+    for _ in range(2):
+        session = open_session(Script(("0084000008", "9000")), trace=out, reader="slot 2")
+        session.transmit(bytes(iso.get_challenge()))
+        session.close()
+    events = parse(out.getvalue().encode(), "trace")
+    assert list(map(type, events)) == [Opened, Reset, Exchange, Closed] * 2
+    assert [event.reader for event in events if isinstance(event, Opened)] == ["slot 2"] * 2
+
+
+def test_a_recording_opens_its_file_with_the_first_session() -> None:
+    opened: list[io.StringIO] = []
+
+    def open_file() -> io.StringIO:
+        opened.append(io.StringIO())
+        return opened[-1]
+
+    recording = Recording(open_file, with_secrets=True)
+    recording.close()
+    assert (opened, recording.sessions) == ([], 0)
+    for _ in range(2):
+        session = open_session(Script(("0084000008", "9000")), trace=recording, reader="slot 3")
+        session.transmit(bytes(iso.get_challenge()))
+    (out,) = opened
+    assert (recording.sessions, recording.exchanges) == (2, 2)
+    assert out.getvalue().count("# redacted: no\n") == 2
+    assert out.getvalue().count("# reader: slot 3\n") == 2
+    recording.close()
+    assert out.closed
+
+
+@pytest.mark.parametrize("region", ["dalian", "urumqi"])
+def test_no_key_no_pin_and_no_person_in_the_trace_of_a_card(
+    region: str, tmp_path: Path, plant_vault: SoftwareVault
+) -> None:
+    """A card made, read with PIN and keys, and its PIN changed; compared with all that it holds."""
+    profile, out = load(region), io.StringIO()
+    chip = blank(profile, FACTORY_SERIAL)
+    with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
+        batch = import_rows(ledger, profile, tmp_path, 1)
+        prepare_batch(ledger, batch, profile, plant_vault)
+        assert Station(ChipSlot(chip), ledger, profile, plant_vault, trace=out).run(batch).good == 1
+    session = open_session(VirtualConnection(chip), trace=out)
+    card = SocialSecurityCard(session, profile, plant_vault)
+    card.check_authenticity()
+    card.verify_pin(INITIAL_PIN)
+    card.read(list(profile.places))
+    card.change_pin(INITIAL_PIN, NEW_PIN)
+    trace = out.getvalue().replace(" ", "")
+    assert f"0304{profile.structure.specification_version.encode().hex().upper()}" in trace
+    held = private(chip)
+    assert len(held) > 80
+    assert [value for value in held if value in trace] == []
+
+
+def private(chip: Chip) -> set[str]:
+    """Everything on a chip that is a key, a PIN, or a value of holder or card, in hex."""
+    found = {FACTORY_SERIAL.hex().upper(), INITIAL_PIN.reveal().hex(), NEW_PIN.reveal().hex()}
+    for path, value in chip.persistent_state().items():
+        raw = bytes.fromhex(value) if isinstance(value, str) and len(value) > 8 else b""
+        if raw[3:5] == b"\xef\x33":  # header of a key record, ref 11 §5.3
+            found.add(raw[8 : 8 + raw[7]].hex().upper())
+        elif len(raw) > 255 or path == "chip/unique":
+            found.add(raw[:16].hex().upper())
+        elif len(raw) > 5 and raw[1] == len(raw) - 2 and raw[0] not in (0x03, 0x04, 0x05, 0x70):
+            data = raw[2 + 8 * (raw[0] == 0x01) :].rstrip(b"\x00\xff ")
+            if len(data) > 3:
+                found.add(data.hex().upper())
+    return found

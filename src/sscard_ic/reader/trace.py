@@ -1,80 +1,167 @@
-"""A readable record of a session without its secrets.
-
-One line an event: ``# text``, ``R warm|cold ATR``, ``> command``, ``< answer status milliseconds``.
-Only what identifies nobody is written out: headers, names and identifiers that are selected,
-challenges and cryptograms, structure commands. Everything else (records, binary data, PINs, keys)
-is shown by its length, as ``‹n bytes›``.
-"""
+"""Records what goes over the wire as a trace (docs/trace-format.md), without secrets by default."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import cache
+from importlib import metadata
 from typing import TextIO
 
+from sscard_ic.apdu import StatusWord, trace
+from sscard_ic.apdu.masked import Masked
+from sscard_ic.apdu.redaction import Redactor, redact_atr
+from sscard_ic.base.clock import Clock, SystemClock
 from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.reader.connection import Connection
+from sscard_ic.reader.errors import ReaderError
 from sscard_ic.reader.wrappers import Wrapper
 
-_OPEN_COMMANDS = frozenset({0xA4, 0x84, 0x82, 0x88, 0xE0, 0xC0, 0xB2, 0xB0})
-"""Instructions whose command data are harmless when they are not a Secret."""
-
-_SERIAL = 6
-
-_CREATE, _STRUCTURE = 0xE0, (b"\x01", b"\x02")
-"""Of the personalization commands only CREATE FILE and the end say nothing about the card."""
-
-_OPEN_ANSWERS = frozenset({0xA4, 0x84, 0x88})
-"""Instructions whose answer data are harmless."""
+OTHER = "other"
+"""Kind of an error that no reader caused: an interruption, a fault of the program."""
 
 
 class TraceWriter(Wrapper):
-    """Writes each exchange to ``out``, redacted."""
+    """Writes one session to ``out``, each line as soon as it is known.
 
-    def __init__(self, inner: Connection, out: TextIO) -> None:
+    ``with_secrets`` writes everything in clear: PINs, keys and personal data. Streams are not
+    shared between threads.
+    """
+
+    def __init__(
+        self,
+        inner: Connection,
+        out: TextIO,
+        *,
+        reader: str = "",
+        with_secrets: bool = False,
+        clock: Clock | None = None,
+        timer: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
         super().__init__(inner)
+        self.exchanges = 0
         self._out = out
-        self._write(f"R cold {_show_atr(inner.atr)}")
+        self._redactor = None if with_secrets else Redactor()
+        self._timer = timer
+        self._closed = False
+        opened = trace.Opened(
+            reader=reader,
+            started=f"{(clock or SystemClock()).now():%Y-%m-%dT%H:%M:%SZ}",
+            protocol=inner.protocol,
+            redacted=not with_secrets,
+            program=_program(),
+        )
+        self._write(trace.opening_lines(opened))
+        self._write(trace.reset_line(True, self._atr(inner.atr)))
 
     def transmit(self, command: Secretive) -> bytes:
-        """One exchange, written down."""
-        ins = _ins(command)
-        self._write(f"> {_show_command(command, ins)}")
-        start = time.perf_counter()
-        answer = self.inner.transmit(command)
-        elapsed = 1000 * (time.perf_counter() - start)
-        data = answer[:-2]
-        shown = data.hex().upper() if ins in _OPEN_ANSWERS or not data else _length(len(data))
-        self._write(f"< {shown}{' ' if shown else ''}{answer[-2:].hex().upper()} {elapsed:.3f}")
+        """One exchange, written down, also when it fails."""
+        self._write(trace.command_line(self._command(command)))
+        self.exchanges += 1
+        start = self._timer()
+        try:
+            answer = self.inner.transmit(command)
+        except BaseException as error:
+            self._failed(error, start)
+            raise
+        took = self._since(start)
+        if len(answer) < 2:
+            self._write(f"# the answer had {len(answer)} bytes, no status word\n")
+            self._write(trace.no_answer_line(trace.NoAnswer(ReaderError.kind, took)))
+            return answer
+        sw = StatusWord(int.from_bytes(answer[-2:], "big"))
+        self._write(trace.answer_line(trace.Answer(self._data(answer[:-2]), sw, took)))
         return answer
 
     def reset(self, cold: bool) -> bytes:
-        """A reset, written down."""
-        atr = self.inner.reset(cold)
-        self._write(f"R {'cold' if cold else 'warm'} {_show_atr(atr)}")
+        """A reset, written down, also when it fails."""
+        start = self._timer()
+        try:
+            atr = self.inner.reset(cold)
+        except BaseException as error:
+            self._write(trace.reset_line(cold))
+            self._failed(error, start)
+            raise
+        self._write(trace.reset_line(cold, self._atr(atr)))
         return atr
 
-    def _write(self, line: str) -> None:
-        self._out.write(line + "\n")
+    def close(self) -> None:
+        """Let the card go; the end of the session is written once."""
+        try:
+            if not self._closed:
+                self._closed = True
+                self._write(trace.CLOSED_LINE)
+        finally:
+            self.inner.close()
+
+    def _command(self, command: Secretive) -> Masked:
+        secret = isinstance(command, Secret)
+        raw = command.reveal() if isinstance(command, Secret) else command
+        if self._redactor is None:
+            return Masked.of(raw)
+        return self._redactor.command(raw, secret=secret)
+
+    def _data(self, data: bytes) -> Masked:
+        return Masked.of(data) if self._redactor is None else self._redactor.answer(data)
+
+    def _atr(self, atr: bytes) -> Masked:
+        return Masked.of(atr) if self._redactor is None else redact_atr(atr)
+
+    def _failed(self, error: BaseException, start: int) -> None:
+        kind = error.kind if isinstance(error, ReaderError) else OTHER
+        self._write(trace.no_answer_line(trace.NoAnswer(kind, self._since(start))))
+
+    def _since(self, start: int) -> int:
+        return (self._timer() - start) // 1000
+
+    def _write(self, lines: str) -> None:
+        self._out.write(lines)
+        # A program that is killed, or waits for ever, leaves everything up to its last command.
+        self._out.flush()
 
 
-def _ins(command: Secretive) -> int:
-    raw = command.reveal() if isinstance(command, Secret) else command
-    return raw[1] if len(raw) > 1 else 0
+class Recording:
+    """Where the sessions of one command go; the file is opened when the first one begins."""
+
+    def __init__(self, open_file: Callable[[], TextIO], *, with_secrets: bool = False) -> None:
+        self._open_file = open_file
+        self._with_secrets = with_secrets
+        self._out: TextIO | None = None
+        self._writers: list[TraceWriter] = []
+
+    @property
+    def sessions(self) -> int:
+        """Sessions that were recorded."""
+        return len(self._writers)
+
+    @property
+    def exchanges(self) -> int:
+        """Exchanges that were recorded."""
+        return sum(writer.exchanges for writer in self._writers)
+
+    def of(self, connection: Connection, reader: str = "") -> TraceWriter:
+        """``connection`` to the ``reader`` of that name, recorded from now on."""
+        if self._out is None:
+            self._out = self._open_file()
+        writer = TraceWriter(connection, self._out, reader=reader, with_secrets=self._with_secrets)
+        self._writers.append(writer)
+        return writer
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._out is not None:
+            self._out.close()
 
 
-def _show_command(command: Secretive, ins: int) -> str:
-    raw = command.reveal() if isinstance(command, Secret) else command
-    harmless = ins in _OPEN_COMMANDS and (ins != _CREATE or raw[2:3] in _STRUCTURE)
-    if harmless and not isinstance(command, Secret):
-        return raw.hex().upper()
-    head = raw[:4].hex().upper()
-    return f"{head} {_length(len(raw) - 5)}" if len(raw) > 5 else raw.hex().upper()
+def traced(connection: Connection, out: TextIO | Recording | None, reader: str = "") -> Connection:
+    """``connection`` to the ``reader`` of that name, recorded to ``out`` if there is one."""
+    if out is None:
+        return connection
+    if isinstance(out, Recording):
+        return out.of(connection, reader)
+    return TraceWriter(connection, out, reader=reader)
 
 
-def _show_atr(atr: bytes) -> str:
-    """The ATR without its last six bytes, which are the number of the card."""
-    return f"{atr[:-_SERIAL].hex().upper()} {_length(len(atr[-_SERIAL:]))}"
-
-
-def _length(count: int) -> str:
-    return f"‹{count} bytes›"
+@cache
+def _program() -> str:
+    return f"sscard-ic {metadata.version('sscard-ic')}"

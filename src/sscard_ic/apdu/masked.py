@@ -1,0 +1,134 @@
+"""Bytes of which some are hidden, and how they are written and read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sscard_ic.base.errors import Text
+
+Part = bytes | int
+"""Visible bytes, or the number of hidden ones."""
+
+_TOKEN = re.compile(r"\s+|(?P<hex>[0-9A-Fa-f]+)|‹(?P<count>[1-9][0-9]{0,5}) bytes?›")
+
+LONGEST = 1_000_000
+"""More bytes than any command or answer has: a damaged file must not ask for all memory."""
+
+
+class MaskError(ValueError):
+    """The text is not hex digits and hidden parts; ``what`` says why, without quoting it."""
+
+    def __init__(self, what: Text) -> None:
+        super().__init__(what.en)
+        self.what = what
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """Bytes, some of them hidden. ``parts`` alternate between visible bytes and hidden counts.
+
+    Make one with :meth:`of`, which joins and leaves out what is needless, so that equal contents
+    are equal objects.
+    """
+
+    parts: tuple[Part, ...] = ()
+
+    @classmethod
+    def of(cls, *parts: Part) -> Masked:
+        """The parts one after the other."""
+        joined: list[Part] = []
+        for part in parts:
+            last = joined[-1] if joined else None
+            whole: Part | None
+            if isinstance(part, bytes):
+                whole = last + part if isinstance(last, bytes) else None
+            else:
+                whole = last + part if isinstance(last, int) else None
+            if whole is not None:
+                joined[-1] = whole
+            elif part:
+                joined.append(part)
+        return cls(tuple(joined))
+
+    @classmethod
+    def parse(cls, text: str) -> Masked:
+        """What :meth:`__str__` wrote; spaces mean nothing. Raises :class:`MaskError`."""
+        parts: list[Part] = []
+        at = 0
+        while at < len(text):
+            token = _TOKEN.match(text, at)
+            if token is None:
+                raise MaskError(
+                    Text("既不是十六进制数，也不是 ‹n bytes›", "neither hex digits nor ‹n bytes›")
+                )
+            if digits := token["hex"]:
+                if len(digits) % 2:
+                    raise MaskError(Text("十六进制数的位数为奇数", "an odd number of hex digits"))
+                parts.append(bytes.fromhex(digits))
+            elif count := token["count"]:
+                parts.append(int(count))
+            at = token.end()
+        masked = cls.of(*parts)
+        if len(masked) > LONGEST:
+            raise MaskError(
+                Text(
+                    f"{len(masked)} 字节，超出命令和应答的最大长度",
+                    f"{len(masked)} bytes are more than a command or an answer can have",
+                )
+            )
+        return masked
+
+    def __len__(self) -> int:
+        return sum([len(part) if isinstance(part, bytes) else part for part in self.parts])
+
+    def __str__(self) -> str:
+        return " ".join(
+            part.hex().upper() if isinstance(part, bytes) else hidden_text(part)
+            for part in self.parts
+        )
+
+    @property
+    def hidden(self) -> bool:
+        """Whether anything is hidden."""
+        # Parts alternate: only one visible part means that nothing is hidden.
+        return len(self.parts) > 1 or (bool(self.parts) and not self.head)
+
+    @property
+    def head(self) -> bytes:
+        """The visible bytes that it begins with."""
+        first = self.parts[0] if self.parts else b""
+        return first if isinstance(first, bytes) else b""
+
+    def matches(self, raw: bytes) -> bool:
+        """Whether ``raw`` has this length and the visible bytes in their places."""
+        at = 0
+        for part in self.parts:
+            if isinstance(part, bytes) and raw[at : at + len(part)] != part:
+                return False
+            at += _size(part)
+        return at == len(raw)
+
+    def filled(self) -> bytes:
+        """The bytes, with 00 for every hidden one."""
+        return b"".join(part if isinstance(part, bytes) else bytes(part) for part in self.parts)
+
+    def cut(self, start: int, stop: int) -> Masked:
+        """The bytes from ``start`` to before ``stop``."""
+        parts: list[Part] = []
+        at = 0
+        for part in self.parts:
+            first, last = max(start - at, 0), min(stop - at, _size(part))
+            if first < last:
+                parts.append(part[first:last] if isinstance(part, bytes) else last - first)
+            at += _size(part)
+        return Masked.of(*parts)
+
+
+def hidden_text(count: int) -> str:
+    """How ``count`` hidden bytes are written."""
+    return f"‹{count} byte›" if count == 1 else f"‹{count} bytes›"
+
+
+def _size(part: Part) -> int:
+    return len(part) if isinstance(part, bytes) else part

@@ -1,0 +1,226 @@
+"""What of an exchange opens nothing and identifies nobody, and may be written down.
+
+Commands and tags that are named here are shown; of everything else the length. The first four
+bytes of a command are always shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sscard_ic.apdu.atr import historical_bytes
+from sscard_ic.apdu.command import ApduError, Command
+from sscard_ic.apdu.masked import Masked, Part
+from sscard_ic.base.errors import CardError
+from sscard_ic.codec.tlv import BerTlv, Record, TlvError, encode_ber, iter_records, parse_ber
+
+HEADER = 4
+"""Bytes of CLA INS P1 P2."""
+
+_SELECT, _GET_CHALLENGE, _GET_RESPONSE = b"\x00\xa4", b"\x00\x84", b"\x00\xc0"
+_INTERNAL_AUTHENTICATE = b"\x00\x88"
+_READ_RECORD, _UPDATE_RECORD, _APPEND_RECORD = b"\x00\xb2", b"\x00\xdc", b"\x00\xe2"
+_CREATE_FILE, _CREATE = b"\x80\xe0", b"\x01\x00"
+"""CREATE FILE and its P1 P2; other ones carry the transport code or the number of the chip
+(ref 11 §5.1)."""
+
+_LONGEST_NAME = 16
+_LONGEST_CHALLENGE = 32
+_AUTHENTICATION_DATA = (8, 16, 17)
+"""Bytes of INTERNAL AUTHENTICATE: one challenge, or two, and a key version (ref 02 §3.5)."""
+
+_SAME_ON_MANY_CARDS = {0x03: 4, 0x04: 12, 0x05: 4}
+"""Tags of the records that say nothing of holder or card, and their length: specification version,
+initialising institution, date of issue (ref 01 §4.2).
+
+Not among them: the category and the expiry date, which follow the holder's age (ref 01 §9.5, T11).
+"""
+
+_IDENTIFICATION, _IDENTIFICATION_LENGTH = 0x01, 16
+_SHOWN_OF_IDENTIFICATION = 8
+_APPLICATION = bytes.fromhex("D156000005")
+"""In the identification code the city (3 bytes) and this application identifier come first; serial
+number and authentication code follow (ref 01 §9.1)."""
+
+_FCI, _TEMPLATE, _ENTRY, _NAME = 0x6F, 0x70, 0x61, 0x4F
+_OPEN_OBJECTS = frozenset(
+    {0x4F, 0x50, 0x80, 0x81, 0x82, 0x83, 0x84, 0x87, 0x88, 0x8A}
+    | {0x5F2D, 0x9F11, 0x9F12, 0x9F38, 0x9F4D}
+)
+"""Objects of FCI and directory that describe files and applications: names, labels, sizes,
+identifiers, languages, PDOL, place of the log. Not 9F0C: issuers keep card numbers in it."""
+
+_LONGEST_OBJECT = 64
+
+_UNIQUE = 6
+"""Historical bytes at the end of an ATR that make the card unique (ref 01 §9.6)."""
+
+
+class Redactor:
+    """Redacts the commands and answers of one session, in their order; takes any bytes."""
+
+    def __init__(self) -> None:
+        self._asked = b""
+
+    def command(self, raw: bytes, *, secret: bool = False) -> Masked:
+        """The command without secrets; ``secret`` hides everything but its header and lengths."""
+        header = raw[:HEADER] if len(raw) >= HEADER else b""
+        self._remember(header, secret)
+        body = len(raw) - len(header)
+        command = _parse(raw)
+        if command is None or (secret and not command.data):
+            return Masked.of(header, body)
+        if not command.data:
+            return Masked.of(raw)
+        parts = [len(command.data)] if secret else _command_data(command)
+        start = HEADER + (1 if raw[HEADER] else 3)
+        tail = raw[start + len(command.data) :]
+        return _checked(Masked.of(raw[:start], *parts, tail), raw) or Masked.of(header, body)
+
+    def answer(self, data: bytes) -> Masked:
+        """The data of the answer to the last command, without its status word."""
+        return _checked(Masked.of(*_answer_data(self._asked, data)), data) or Masked.of(len(data))
+
+    def _remember(self, header: bytes, secret: bool) -> None:
+        """Whose answer comes next: what GET RESPONSE fetches belongs to the command before it."""
+        if header[:2] != _GET_RESPONSE:
+            self._asked = b"" if secret else header
+        elif self._asked[:2] == _GET_CHALLENGE:
+            self._asked = b""
+
+
+def redact_atr(atr: bytes) -> Masked:
+    """The ATR without its last six historical bytes, which are the number of the card.
+
+    A check byte after them is hidden too, since it depends on them.
+    """
+    try:
+        historical = historical_bytes(atr)
+    except CardError:
+        return Masked.of(len(atr))
+    # Where the same bytes stand earlier too, more is hidden, not less.
+    end = atr.find(historical) + len(historical) if historical else len(atr)
+    shown = end - min(_UNIQUE, len(historical))
+    return Masked.of(atr[:shown], len(atr) - shown)
+
+
+def _parse(raw: bytes) -> Command | None:
+    """The command in ``raw``, where it is one in its shortest form."""
+    try:
+        command = Command.parse(raw)
+    except ApduError:
+        return None
+    return command if bytes(command) == raw else None
+
+
+def _checked(masked: Masked, raw: bytes) -> Masked | None:
+    """``masked`` when it is ``raw`` indeed: lengths of BER-TLV may be coded in several ways."""
+    return masked if masked.matches(raw) else None
+
+
+def _command_data(command: Command) -> list[Part]:
+    """The data of a command, as far as they are harmless."""
+    kind, parameters, data = command.header[:2], command.header[2:], command.data
+    if kind == _UPDATE_RECORD:
+        return _one_record(data, _tag_asked(command.header))
+    if kind == _APPEND_RECORD:
+        return _one_record(data, None)
+    shown = (
+        (kind == _SELECT and len(data) <= _LONGEST_NAME)
+        or (kind == _INTERNAL_AUTHENTICATE and len(data) in _AUTHENTICATION_DATA)
+        or (kind == _CREATE_FILE and parameters == _CREATE)
+    )
+    return [data] if shown else [len(data)]
+
+
+def _answer_data(asked: bytes, data: bytes) -> list[Part]:
+    """The data of an answer to the command with the header ``asked``, as far as harmless."""
+    kind = asked[:2]
+    if kind == _SELECT:
+        return _fci(data)
+    if kind == _READ_RECORD:
+        return _records(data) if _reads_many(asked) else _one_record(data, _tag_asked(asked))
+    if kind == _GET_CHALLENGE and len(data) <= _LONGEST_CHALLENGE:
+        return [data]
+    return [len(data)]
+
+
+def _tag_asked(header: bytes) -> int | None:
+    """The tag that READ or UPDATE RECORD names, where it names one (ref 01 §11.1)."""
+    return None if header[3] & 0x04 else header[2]
+
+
+def _reads_many(header: bytes) -> bool:
+    return header[3] & 0x07 in (0x05, 0x06)
+
+
+def _one_record(data: bytes, tag: int | None) -> list[Part]:
+    """One record; raw ones, of cyclic files, have no tag and are only a length."""
+    if len(data) >= 2 and data[1] == len(data) - 2 and tag in (None, data[0]):
+        return _records(data)
+    return [len(data)]
+
+
+def _records(data: bytes) -> list[Part]:
+    """Tag and length of every record, and the values that are harmless."""
+    try:
+        records = list(iter_records(data))
+    except TlvError:
+        return [len(data)]
+    # 00 and FF fill what was never written; no item of the card has such a tag.
+    if any(record.tag in (0x00, 0xFF) for record in records):
+        return [len(data)]
+    return [part for record in records for part in _record(record)]
+
+
+def _record(record: Record) -> list[Part]:
+    raw, size = bytes(record), len(record.value)
+    if _SAME_ON_MANY_CARDS.get(record.tag) == size:
+        return [raw]
+    if (record.tag, size) == (_IDENTIFICATION, _IDENTIFICATION_LENGTH):
+        shown = record.value[:_SHOWN_OF_IDENTIFICATION]
+        if shown.endswith(_APPLICATION):
+            return [raw[:2], shown, size - len(shown)]
+    if record.tag == _TEMPLATE and (entry := _directory_entry(raw)) is not None:
+        return _objects([entry])
+    return [raw[:2], size]
+
+
+def _directory_entry(raw: bytes) -> BerTlv | None:
+    """An entry of a directory, 70 { 61 { 4F … } } (ref 11 §5.4).
+
+    A looser test would take items of the card for it: one has the tag 70 (ref 01 §4.5).
+    """
+    try:
+        (template,) = parse_ber(raw)
+        first = template.children[0].children[0]
+    except (TlvError, ValueError, IndexError):
+        return None
+    whole = all(child.tag == _ENTRY for child in template.children)
+    return template if whole and first.tag == _NAME else None
+
+
+def _fci(data: bytes) -> list[Part]:
+    """File control information: its structure, and the values that describe the file."""
+    try:
+        objects = parse_ber(data)
+    except TlvError:
+        return [len(data)]
+    is_fci = len(objects) == 1 and objects[0].tag == _FCI
+    return _objects(objects) if is_fci else [len(data)]
+
+
+def _objects(objects: Iterable[BerTlv]) -> list[Part]:
+    parts: list[Part] = []
+    for each in objects:
+        inner = _objects(each.children) if each.children else _value(each)
+        size = len(Masked.of(*inner))
+        header = encode_ber(each.tag, bytes(size))
+        parts += [header[: len(header) - size], *inner]
+    return parts
+
+
+def _value(primitive: BerTlv) -> list[Part]:
+    value = primitive.value
+    shown = primitive.tag in _OPEN_OBJECTS and len(value) <= _LONGEST_OBJECT
+    return [value] if shown else [len(value)]
