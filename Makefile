@@ -6,7 +6,7 @@ export PYTHON
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core lint docs bench lock clean run-venv dev-venv
+.PHONY: help demo pcsc test test-core lint docs bench lock clean parts run-venv dev-venv pcsc-venv
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
@@ -14,11 +14,14 @@ help: ## list the targets
 demo: run-venv ## issue two sample batches on virtual cards and activate one
 	$(BIN)/sscard demo
 
-test: lint docs ## every quality gate: lint, docs, all tests with coverage
+pcsc: ## add PC/SC readers to .venv (needs a compiler and libpcsclite-dev)
+	@tools/setup-venv pcsc
+
+test: parts pcsc-venv lint docs ## every quality gate: lint, docs, all tests with coverage
 	$(BIN)/pytest -n $(JOBS) --cov --cov-report=term
 
 test-core: dev-venv ## the tests that need no real parts, without coverage
-	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e
+	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e --ignore=tests/pcsc
 
 lint: dev-venv ## style, types, and the arrows between the packages
 	$(BIN)/ruff check .
@@ -39,8 +42,14 @@ clean: ## remove everything that was made
 	rm -rf .venv site build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
+parts:
+	@tools/setup-parts
+
 run-venv:
 	@tools/setup-venv run
 
 dev-venv:
 	@tools/setup-venv dev
+
+pcsc-venv: parts dev-venv
+	@tools/setup-venv pcsc

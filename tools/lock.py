@@ -2,13 +2,14 @@
 
     core.txt    what the program needs at run time
     build.txt   what building and installing it needs
-    dev.txt     everything ``make test`` needs; contains the two others
+    dev.txt     what ``make test`` needs; contains the two others
+    pcsc.txt    the binding to PC/SC readers, on top of core or dev
 
 The versions wanted stand in ``pyproject.toml``; the files are written, never edited.
 A resolver (uv) is installed into a throw-away environment. Each file is valid for every
 supported Python version and platform, and carries the hash of every file that the package
-registry holds for a version. The three agree on every version: ``dev.txt`` is resolved
-first and binds the others.
+registry holds for a version. They agree on every version: ``dev.txt`` is resolved first and
+binds the others.
 
 Run by ``make lock``; with ``--upgrade`` to leave the versions that are locked now.
 """
@@ -30,7 +31,8 @@ HEADER = "# {title}\n# Written by `make lock` from pyproject.toml; do not edit.\
 TITLES = {
     "core": "Run time requirements of sscard-ic.",
     "build": "What building and installing sscard-ic needs.",
-    "dev": "Everything `make test` needs: core, build and the development tools.",
+    "dev": "What `make test` needs: core, build and the development tools.",
+    "pcsc": "The binding to PC/SC readers, on top of core or dev.",
 }
 
 
@@ -38,10 +40,11 @@ def wanted() -> dict[str, list[str]]:
     """Return the requirements of each lock file as ``pyproject.toml`` states them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     core = project["project"]["dependencies"]
-    dev = project["project"]["optional-dependencies"]["dev"]
+    extras = project["project"]["optional-dependencies"]
+    dev = extras["dev"]
     editables = [line for line in dev if line.startswith("editables")]
     build = project["build-system"]["requires"] + editables
-    return {"dev": core + build + dev, "core": core, "build": build}
+    return {"dev": core + build + dev, "core": core, "build": build, "pcsc": extras["pcsc"]}
 
 
 def install_resolver(folder: Path) -> Path:
@@ -78,7 +81,7 @@ def resolve(resolver: Path, requirements: list[str], target: Path, bound: Path |
 
 
 def main() -> None:
-    """Resolve and write the three lock files."""
+    """Resolve and write the lock files."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         resolver = install_resolver(Path(folder) / "venv")

@@ -1,0 +1,107 @@
+"""When tools/setup-venv installs what, with Python and pip played by a script."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Plays the interpreter, the one in .venv as well, and pip; notes what pip is to install.
+PYTHON = """#!/bin/sh
+case "$*" in
+    --version) echo "Python 3.11.2" ;;
+    "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    *" install "*) echo "$*" | sed 's/.* --no-compile //' >>called ;;
+    "-c import sys; print(sys.version"*) echo "3.11.2 /usr" ;;
+esac
+"""
+
+
+class Tree:
+    """A copy of the files that the script looks at."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("pyproject.toml", "README.md", "requirements", "tools/setup-venv"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, folder / name)
+        for name in ("src", "profiles", "tests/data"):
+            (folder / name).mkdir(parents=True)
+        (folder / "python").write_text(PYTHON)
+        (folder / "python").chmod(0o755)
+
+    def setup(self, kind: str) -> list[str]:
+        """Run the script; what pip was told to install, shortened."""
+        surroundings = {"PATH": "/usr/bin:/bin", "PYTHON": str(self.folder / "python")}
+        called = self.folder / "called"
+        called.write_text("")
+        subprocess.run(
+            [self.folder / "tools" / "setup-venv", kind],
+            env=surroundings,
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        return [
+            line.replace("--require-hashes -r requirements/", "").replace(" -r requirements/", " ")
+            for line in called.read_text().splitlines()
+        ]
+
+
+RUN = ["core.txt build.txt", "--no-deps --no-build-isolation --force-reinstall ."]
+DEV = ["dev.txt", "--no-deps --no-build-isolation --force-reinstall -e ."]
+PCSC = ["pcsc.txt"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return Tree(tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "installed"), [("run", RUN), ("dev", DEV), ("pcsc", RUN + PCSC)])
+def test_a_second_run_does_nothing(tree: Tree, kind: str, installed: list[str]) -> None:
+    assert tree.setup(kind) == installed
+    assert tree.setup(kind) == []
+
+
+def test_readers_stay_when_the_program_is_installed_anew(tree: Tree) -> None:
+    tree.setup("pcsc")
+    assert tree.setup("run") == []
+    (tree.folder / "src" / "changed.py").touch()
+    assert tree.setup("run") == RUN
+    assert tree.setup("dev") == DEV
+    assert tree.setup("pcsc") == []
+
+
+def test_readers_on_top_of_the_development_tools(tree: Tree) -> None:
+    tree.setup("dev")
+    assert tree.setup("pcsc") == PCSC
+    assert tree.setup("dev") == []
+    (tree.folder / "src" / "changed.py").touch()
+    assert tree.setup("pcsc") == [], "editable, the program follows its sources"
+
+
+def test_another_lock_is_installed(tree: Tree) -> None:
+    tree.setup("dev")
+    tree.setup("pcsc")
+    with (tree.folder / "requirements" / "pcsc.txt").open("a") as lock:
+        lock.write("# another version\n")
+    assert tree.setup("dev") == DEV
+    assert tree.setup("pcsc") == PCSC
+
+
+def test_another_interpreter_begins_anew(tree: Tree) -> None:
+    tree.setup("pcsc")
+    python = tree.folder / "python"
+    python.write_text(PYTHON.replace("3.11.2 /usr", "3.12.1 /usr"))
+    assert tree.setup("pcsc") == RUN + PCSC
+
+
+def test_an_unknown_word(tree: Tree) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        tree.setup("everything")
