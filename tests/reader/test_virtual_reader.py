@@ -1,4 +1,4 @@
-"""Virtual cards as connections, decks, and the words of ``--reader``."""
+"""Virtual cards as connections and decks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sscard_ic.base import CardError, InputError
+from sscard_ic.base import CardError
 from sscard_ic.profile import load
-from sscard_ic.reader import open_connection, open_slot
 from sscard_ic.reader.errors import ReaderError
-from sscard_ic.reader.opening import reader_spec
 from sscard_ic.reader.virtual import VirtualDeck, deck_of, new_blank, open_virtual
 
 
@@ -63,54 +61,6 @@ def test_a_slot_without_card_says_so(tmp_path: Path) -> None:
     assert not deck.wait_card()
     with pytest.raises(ReaderError, match="no card in the slot"):
         deck.connect()
-
-
-def test_specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSCARD_HOME", str(tmp_path))
-    fresh = open_connection("virtual:new:dalian")
-    assert fresh.transmit(bytes.fromhex("00A40000023F00")) == b"\x6a\x82"
-    fresh.close()
-    (image,) = (tmp_path / "cards").glob("*.img")
-    again = open_connection(f"virtual:{image}")
-    assert again.atr == fresh.atr
-    again.close()
-    assert open_slot(f"virtual:dir:{tmp_path / 'cards'}").wait_card()
-    assert open_slot("virtual:new:urumqi").wait_card()
-
-
-@pytest.mark.parametrize(
-    ("spec", "match"),
-    [
-        ("", "no reader given"),
-        ("ACME reader 0", "unknown reader"),
-        ("virtual:", "unknown reader"),
-        ("virtual:dir:/nowhere", "works on one card"),
-        ("virtual:/nowhere.img", "cannot be read"),
-    ],
-)
-def test_specs_that_cannot_be_opened(
-    spec: str, match: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SSCARD_READER", raising=False)
-    with pytest.raises(InputError) as caught:
-        open_connection(reader_spec(spec))
-    assert match in str(caught.value)
-    assert caught.value.what.zh != caught.value.what.en
-
-
-@pytest.mark.parametrize(
-    ("spec", "match"),
-    [("virtual:dir:/nowhere", "no such folder"), ("virtual:a.img", "needs a deck")],
-)
-def test_slots_that_cannot_be_opened(spec: str, match: str) -> None:
-    with pytest.raises(InputError, match=match):
-        open_slot(spec)
-
-
-def test_the_environment_names_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSCARD_READER", "virtual:x.img")
-    assert reader_spec(None) == "virtual:x.img"
-    assert reader_spec("virtual:y.img") == "virtual:y.img"
 
 
 def test_a_file_that_is_no_card_is_rejected(tmp_path: Path) -> None:
