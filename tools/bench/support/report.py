@@ -104,4 +104,6 @@ def _table(title: str, figures: Sequence[Figure]) -> Table:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:,.1f}"
+    if value >= 1000 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if value >= 10 else f"{value:.3g}"
