@@ -194,17 +194,10 @@ def test_apdu_that_is_none(demo: Path, command: str) -> None:
     assert "for example" in result.output
 
 
-def test_no_reader_tells_how_to_name_one() -> None:
-    result = sscard("read")
-    assert result.exit_code == 1
-    assert "no reader given" in result.output
-    assert "virtual:FILE" in result.output
-
-
 def test_help_of_every_command() -> None:
-    commands = ("demo", "read", "apdu", "sim", "profile", "keys", "batch", "card")
+    commands = ("demo", "doctor", "readers", "read", "apdu", "sim", "profile", "keys", "batch")
     listed = sscard("--help")
-    for name in commands:
+    for name in (*commands, "card"):
         assert name in listed.output
         assert sscard(name, "--help").exit_code == 0
     assert sscard("nonsense").exit_code == 2

@@ -1,4 +1,4 @@
-"""Which reader is meant: the cases of ``tests/vectors/reader-choice.toml``, and what holds always."""
+"""Which reader is meant: the cases of ``reader-choice.toml``, and what holds always."""
 
 from __future__ import annotations
 

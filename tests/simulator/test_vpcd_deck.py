@@ -53,6 +53,7 @@ class Bench:
         driver: VpcdDriver,
         times: VpcdTimes = QUICK,
         open_image: Callable[[Path], VirtualCard] = open_card,
+        rest: float = REST,
     ) -> None:
         self.driver = driver
         self.inserted: list[str] = []
@@ -60,7 +61,7 @@ class Bench:
         self.finished = -1
         self.slot = VpcdSlot(driver.port, times=times, on_event=self._note)
         self.deck = VpcdDeck(
-            self.slot, folder, rest=REST, open_card=open_image, on_skip=self.skipped.append
+            self.slot, folder, rest=rest, open_card=open_image, on_skip=self.skipped.append
         )
 
     def _note(self, event: SlotEvent) -> None:
@@ -124,20 +125,33 @@ def test_a_card_that_was_not_used_stays(tmp_path: Path, driver: VpcdDriver) -> N
         driver.power_on()
         driver.power_off()
         assert bench.slot.wait(lambda: not bench.slot.powered, PATIENCE)
-        assert bench.slot.resting == 0
+        assert bench.slot.resting is None
         # In use it stays as well.
         driver.power_on()
         driver.apdu(CHALLENGE)
-        assert bench.slot.resting == 0
+        assert bench.slot.resting is None
         # So does one whose power is back at once.
         with driver.alone():
             driver.power_off()
             driver.power_on()
         driver.apdu(CHALLENGE)
         driver.looks()
-        assert (bench.slot.resting, driver.seen) == (0, 1)
+        assert (bench.slot.resting, driver.seen) == (None, 1)
     assert names(tmp_path) == ["a"]
     assert bench.finished == 0
+
+
+def test_a_card_may_be_finished_as_soon_as_it_has_no_power(
+    tmp_path: Path, driver: VpcdDriver
+) -> None:
+    make(tmp_path, "a", "b")
+    bench = Bench(tmp_path, driver, rest=0)
+    with bench.running(until_empty=True):
+        driver.looks(10)
+        assert bench.inserted == ["a"]
+        bench.use(1)
+        bench.use(2)
+    assert names(tmp_path / "done") == ["a", "b"]
 
 
 def test_faults_on_order_move_with_the_card_and_no_name_is_taken_twice(

@@ -114,6 +114,14 @@ def test_a_slot_closed_with_a_card_in_it(driver: VpcdDriver) -> None:
     slot.close()
 
 
+def test_a_driver_that_never_lets_go_keeps_nobody_waiting(driver: VpcdDriver) -> None:
+    card = new_card()
+    with VpcdSlot(driver.port, times=VpcdTimes(patience=0.3, silence=0.3)) as slot:
+        slot.insert(card)
+        with driver.alone():
+            assert slot.remove() is card
+
+
 def test_two_different_cards_in_two_slots_at_once() -> None:
     cards = [new_card(1), new_card(2)]
     with (

@@ -13,8 +13,11 @@ from sscard_ic.cli import common
 
 _COMMANDS = {
     "demo": ("sscard_ic.cli.demo", "demo"),
+    "doctor": ("sscard_ic.cli.doctor", "doctor"),
+    "readers": ("sscard_ic.cli.readers_command", "readers"),
     "read": ("sscard_ic.cli.read", "read"),
     "apdu": ("sscard_ic.cli.apdu", "apdu"),
+    "trace": ("sscard_ic.cli.trace", "trace"),
     "sim": ("sscard_ic.cli.sim", "sim"),
     "profile": ("sscard_ic.cli.profile", "profile"),
     "keys": ("sscard_ic.cli.keys", "keys"),

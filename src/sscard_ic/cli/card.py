@@ -45,7 +45,7 @@ def activate_command(
     # Both are asked for before the card is touched, so that nobody types with a card in work.
     old = pin(pin_file, Text("初始密码", "Initial PIN"))
     new = new_pin(new_pin_file)
-    with session(reader) as connection, _ledger(ledger_file) as ledger:
+    with session(reader, access="exclusive") as connection, _ledger(ledger_file) as ledger:
         if profile_name is None:
             profile = recognise(connection)
         else:

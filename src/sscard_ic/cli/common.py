@@ -39,11 +39,16 @@ json_option = click.option(
 
 def print_error(context: click.Context, error: SscardError) -> None:
     """An error in words on standard error, and as JSON where JSON was asked for."""
+    from sscard_ic.reader.errors import ReaderError  # a late import: it brings the whole package
+
     click.echo(error.render(language()), err=True)
     if context.find_root().meta.get(_JSON):
         hint = error.hint.to(language()) if error.hint else None
         message = error.what.to(language())
-        print_json({"error": {"where": error.where, "message": message, "hint": hint}})
+        told = {"where": error.where, "message": message, "hint": hint}
+        if isinstance(error, ReaderError):
+            told["kind"] = error.kind
+        print_json({"error": told})
 
 
 def detect_language(environment: dict[str, str] | None = None) -> Language:

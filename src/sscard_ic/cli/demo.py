@@ -6,8 +6,8 @@ import json
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sscard_ic.base.resources import samples_dir
 from sscard_ic.base.secret import Secret
 from sscard_ic.card import HabitBook, SocialSecurityCard
 from sscard_ic.cli.common import FAILED, json_option, language, print_json, tr
+from sscard_ic.cli.demo_readers import DemoReaders, InProcess, InReaders
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.read import show
 from sscard_ic.cli.tables import print_table
@@ -32,8 +33,8 @@ from sscard_ic.keys import SoftwareVault, create_test_vault, merge_keys
 from sscard_ic.ledger import CardState, Ledger
 from sscard_ic.lifecycle import activate
 from sscard_ic.profile import CardProfile, available, load, load_import_formats
-from sscard_ic.reader import Tally, open_session
-from sscard_ic.reader.virtual import VirtualDeck, new_blank, open_virtual
+from sscard_ic.reader import Connection, Tally, open_session
+from sscard_ic.simulator.vpcd import DEFAULT_PORT
 
 PASSPHRASE = "demo"
 """Published: the vault of a demo holds published test keys only."""
@@ -57,7 +58,7 @@ class _Made:
     refused: int
     good: int
     seconds: float
-    tally: Tally
+    exchanges: int
     return_file: Path
 
     def to_json(self) -> dict[str, Any]:
@@ -68,7 +69,7 @@ class _Made:
             "refused": self.refused,
             "verified": self.good,
             "seconds": round(self.seconds, 2),
-            "exchanges_per_card": round(self.tally.exchanges / max(1, self.good), 1),
+            "exchanges_per_card": round(self.exchanges / max(1, self.good), 1),
             "return_file": str(self.return_file),
         }
 
@@ -83,22 +84,38 @@ class _Made:
     show_default=True,
     help="Folder for all that is made 输出目录.",
 )
+@click.option(
+    "--pcsc",
+    is_flag=True,
+    help="Put the cards into a virtual reader and reach them through PC/SC 经虚拟读写器.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65534),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Where the virtual reader takes cards, and the next port 虚拟读写器端口.",
+)
 @json_option
-def demo(cards: int, everything: bool, out: Path, as_json: bool) -> None:
+def demo(cards: int, everything: bool, out: Path, pcsc: bool, port: int, as_json: bool) -> None:
     """Turn two sample batches into verified cards and activate one 全流程演示.
 
     All persons are synthetic, all keys are published test keys, all cards are virtual.
     """
     _prepare_folder(out)
     started = time.perf_counter()
+    readers: DemoReaders = InReaders(out, port, load("dalian")) if pcsc else InProcess(out)
     declared = merge_keys(load(info.name).keys for info in available() if info.kind == "national")
     vault = create_test_vault(out / "vault.json", Secret(PASSPHRASE.encode()), declared)
     habits = HabitBook()
     with Ledger.open(out / "ledger.db", vault.sealer(), vault) as ledger:
-        plant = _Plant(out, vault, ledger, habits, None if everything else cards)
+        plant = _Plant(out, vault, ledger, habits, readers, None if everything else cards)
         made = [plant.issue(load(name), sample) for name, sample in _BATCHES.items()]
         image = plant.activate_first(made[0])
-    (out / "hopper").rmdir()
+    for hopper in out.glob("hopper*"):
+        # A card that a fault left in work stays in it.
+        with suppress(OSError):
+            hopper.rmdir()
     seconds = round(time.perf_counter() - started, 2)
     summary = {
         "seconds": seconds,
@@ -110,7 +127,7 @@ def demo(cards: int, everything: bool, out: Path, as_json: bool) -> None:
     if as_json:
         print_json(summary)
     else:
-        _report(made, seconds, image, out)
+        _report(made, seconds, readers, image, out)
     if any(batch.good != batch.rows - batch.refused for batch in made):
         click.get_current_context().exit(FAILED)
 
@@ -124,12 +141,14 @@ class _Plant:
         vault: SoftwareVault,
         ledger: Ledger,
         habits: HabitBook,
+        readers: DemoReaders,
         cards: int | None,
     ) -> None:
         self._out = out
         self._vault = vault
         self._ledger = ledger
         self._habits = habits
+        self._readers = readers
         self._cards = cards
 
     def issue(self, profile: CardProfile, sample: str) -> _Made:
@@ -144,33 +163,33 @@ class _Plant:
         imported = import_file(self._ledger, report)
         assert imported.batch is not None, "the sample batches hold good rows"
         batch = imported.batch
-        tally = Tally()
-        wanted = batch.rows - batch.refused
-        good = self._run(batch.name, profile, tally, wanted)
+        good, exchanges = self._run(batch.name, profile, batch.rows - batch.refused)
         returned = write_return_file(self._ledger, batch.name, profile, self._out)
         seconds = time.perf_counter() - started
         return _Made(
-            batch.name, profile, batch.rows, batch.refused, good, seconds, tally, returned.path
+            batch.name, profile, batch.rows, batch.refused, good, seconds, exchanges, returned.path
         )
 
-    def _run(self, batch: str, profile: CardProfile, tally: Tally, wanted: int) -> int:
-        deck = VirtualDeck(
-            self._out / "hopper",
-            self._out / "cards",
-            self._out / "rejected",
-            partial(new_blank, profile),
-        )
-        with progress(batch, wanted) as advance:
-            station = Station(
-                deck,
-                self._ledger,
-                profile,
-                self._vault,
-                habits=self._habits,
-                tally=tally,
-                on_card=lambda card: advance(1),
-            )
-            return run_batch(station, self._ledger, batch, profile, self._vault).good
+    def _run(self, batch: str, profile: CardProfile, wanted: int) -> tuple[int, int]:
+        """Good cards, and the exchanges they took."""
+        tallies = []
+        stations = []
+        with progress(batch, wanted) as bar:
+            for slot in self._readers.slots(profile):
+                tally = Tally()
+                station = Station(
+                    slot,
+                    self._ledger,
+                    profile,
+                    self._vault,
+                    habits=self._habits,
+                    tally=tally,
+                    on_card=lambda card: bar(1),
+                )
+                tallies.append(tally)
+                stations.append(station)
+            made = run_batch(stations, self._ledger, batch, profile, self._vault, tell=bar.tell)
+        return made.good, sum(tally.exchanges for tally in tallies)
 
     def activate_first(self, made: _Made) -> Path:
         """Activate the first card of a batch, with a trace; the image of the card."""
@@ -180,8 +199,8 @@ class _Plant:
         region = made.profile.region
         assert region is not None, "the demo issues for regions"
         trace = self._out / "activation.trace"
-        with trace.open("w", encoding="utf-8") as out:
-            session = open_session(open_virtual(image), trace=out)
+        with trace.open("w", encoding="utf-8") as out, self._readers.card(image) as connection:
+            session = open_session(connection, trace=out)
             activate(
                 session,
                 made.profile,
@@ -216,7 +235,9 @@ def _prepare_folder(out: Path) -> None:
     (out / _MARKER).touch()
 
 
-def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
+def _report(
+    made: list[_Made], seconds: float, readers: DemoReaders, image: Path, out: Path
+) -> None:
     columns = {
         "rows": Text("行数", "rows"),
         "refused": Text("拒绝", "refused"),
@@ -230,7 +251,8 @@ def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
     for batch in made:
         click.echo(f"{tr('回盘文件', 'return file')}  {batch.return_file}")
     click.echo(f"\n{tr('读回一张卡：', 'One card read back:')}")
-    _show_card(made[0].profile, image)
+    with readers.card(image) as connection:
+        _show_card(made[0].profile, connection)
     activated = Text(
         f"\n已启用 {image}，新密码 {NEW_PIN}；共 {seconds} 秒。",
         f"\nActivated {image}, new PIN {NEW_PIN}; {seconds} s in all.",
@@ -243,12 +265,11 @@ def _report(made: list[_Made], seconds: float, image: Path, out: Path) -> None:
     click.echo(f"  {command} read --all --keys --reader virtual:{image}")
 
 
-def _show_card(profile: CardProfile, image: Path) -> None:
-    session = open_session(open_virtual(image))
+def _show_card(profile: CardProfile, connection: Connection) -> None:
     places = [
         place
         for place in profile.places
         if place.directory_name == "SSSE" and place.file_name in ("EF05", "EF06")
     ]
-    show(profile, places, SocialSecurityCard(session, profile).read(places))
-    session.close()
+    card = SocialSecurityCard(open_session(connection), profile)
+    show(profile, places, card.read(places))

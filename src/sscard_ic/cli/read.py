@@ -12,13 +12,14 @@ import click
 from sscard_ic.base.errors import Text
 from sscard_ic.card import Reading, SocialSecurityCard, check_profile, recognise
 from sscard_ic.cli.common import json_option, language, print_json, say, tr
-from sscard_ic.cli.readers import reader_option, session
+from sscard_ic.cli.readers import protocol_option, reader_option, session
 from sscard_ic.cli.secrets import open_vault, pin, pin_file_option, vault_option
 from sscard_ic.cli.tables import print_table
 from sscard_ic.codec.text import join_name
 from sscard_ic.profile import CardProfile, Located, find_items, load
 from sscard_ic.profile.values import Value, decode
 from sscard_ic.reader import Connection
+from sscard_ic.reader.pcsc import ProtocolChoice
 
 _LONG = 64
 
@@ -26,6 +27,7 @@ _LONG = 64
 @click.command()
 @click.argument("items", nargs=-1, metavar="[ITEM]...")
 @reader_option
+@protocol_option
 @click.option("--profile", "profile_name", help="Profile 卡规范; recognised when left out.")
 @click.option("--all", "everything", is_flag=True, help="Every file, not only basic information.")
 @click.option("--pin", "with_pin", is_flag=True, help="Verify the PIN first 先校验密码.")
@@ -36,6 +38,7 @@ _LONG = 64
 def read(
     items: tuple[str, ...],
     reader: str | None,
+    protocol: ProtocolChoice,
     profile_name: str | None,
     everything: bool,
     with_pin: bool,
@@ -48,9 +51,10 @@ def read(
 
     An ITEM is a path, a Chinese or English name, or a tag: SSSE.EF06.09, 姓名, DF01.EF06.联系电话.
     """
+    # Asked for before the card is opened: nobody types while other programs wait for the card.
     keys = open_vault(vault) if with_keys else None
     holder_pin = pin(pin_file) if with_pin or pin_file else None
-    with session(reader) as connection:
+    with session(reader, protocol=protocol) as connection:
         profile = _profile(connection, profile_name)
         wanted = list(_wanted(profile, items, everything))
         card = SocialSecurityCard(connection, profile, keys)

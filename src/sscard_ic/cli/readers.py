@@ -9,9 +9,15 @@ from typing import Any, TypeVar
 import click
 
 from sscard_ic.reader import Connection, open_connection, open_session
-from sscard_ic.reader.opening import ENVIRONMENT, reader_spec
+from sscard_ic.reader.opening import ENVIRONMENT
+from sscard_ic.reader.pcsc import Access, ProtocolChoice, transaction
+from sscard_ic.reader.pcsc.transaction import noted
+from sscard_ic.reader.trace import traced
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+TRACE = "sscard.trace"
+"""Where the root context keeps the stream, or the recording, that sessions are written to."""
 
 
 def reader_option(command: F) -> F:
@@ -19,24 +25,49 @@ def reader_option(command: F) -> F:
     return click.option(
         "--reader",
         metavar="READER",
-        help=f"Card 读写器: virtual:FILE, virtual:new:PROFILE; else {ENVIRONMENT}.",
+        help="Card 读写器: name, part of it or number; virtual:FILE, virtual:new:PROFILE, "
+        f"replay:FILE; else {ENVIRONMENT}, else the only one.",
     )(command)
 
 
-def deck_option(command: F) -> F:
-    """Adds ``--reader`` for commands through which many cards pass."""
+_PROTOCOLS: dict[str | None, ProtocolChoice] = {None: "any", "t0": "T=0", "t1": "T=1"}
+
+
+def _protocol(
+    context: click.Context, parameter: click.Parameter, chosen: str | None
+) -> ProtocolChoice:
+    return _PROTOCOLS[chosen]
+
+
+def protocol_option(command: F) -> F:
+    """Adds ``--protocol``, as :data:`ProtocolChoice`."""
     return click.option(
-        "--reader",
-        metavar="READER",
-        help=f"Deck 一叠卡: virtual:dir:DIR, virtual:new:PROFILE; else {ENVIRONMENT}.",
+        "--protocol",
+        type=click.Choice(["t0", "t1"]),
+        callback=_protocol,
+        help="Transmission protocol 传输协议; what card and reader agree on when left out.",
     )(command)
 
 
 @contextmanager
-def session(reader: str | None, *, plain: bool = False) -> Iterator[Connection]:
-    """The card of ``--reader``; ``plain`` leaves out the handling of 61xx and 6Cxx."""
-    connection = open_connection(reader_spec(reader))
+def session(
+    reader: str | None,
+    *,
+    plain: bool = False,
+    access: Access = "shared",
+    protocol: ProtocolChoice = "any",
+) -> Iterator[Connection]:
+    """The card of ``--reader``, which no other program reaches until the scope is left.
+
+    ``plain`` leaves out the handling of 61xx and 6Cxx. ``exclusive`` access is for commands that
+    write; others share the reader and hold one transaction. Nobody may be asked anything inside.
+    """
+    context = click.get_current_context(silent=True)
+    trace = context.find_root().meta.get(TRACE) if context else None
+    connection = driver = open_connection(reader, access=access, protocol=protocol)
     try:
-        yield connection if plain else open_session(connection)
+        connection = traced(driver, trace) if plain else open_session(driver, trace=trace)
+        with transaction(driver), noted():
+            yield connection
     finally:
         connection.close()

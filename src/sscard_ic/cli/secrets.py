@@ -21,6 +21,7 @@ from sscard_ic.base.resources import home_dir
 from sscard_ic.base.secret import Secret
 from sscard_ic.cli.common import tr
 from sscard_ic.keys import SoftwareVault, open_service
+from sscard_ic.reader.pcsc import assert_no_transaction
 
 vault_option = click.option(
     "--vault",
@@ -111,6 +112,7 @@ def _first_line(path: Path) -> str:
 
 def _ask(prompt: str, confirm: bool, instead: str) -> str:
     """Hidden input; where nobody can type, an error that names the other ways."""
+    assert_no_transaction()
     try:
         with warnings.catch_warnings():
             # Where there is no terminal, our own error says more than this warning.

@@ -2,7 +2,7 @@
 
 from sscard_ic.reader.connection import Connection, Slot
 from sscard_ic.reader.meter import LinkMeter, Tally
-from sscard_ic.reader.opening import open_connection, open_slot
+from sscard_ic.reader.opening import list_readers, open_connection, open_slot, open_slots
 from sscard_ic.reader.session import open_session
 from sscard_ic.reader.trace import TraceWriter
 
@@ -12,7 +12,9 @@ __all__ = [
     "Slot",
     "Tally",
     "TraceWriter",
+    "list_readers",
     "open_connection",
     "open_session",
     "open_slot",
+    "open_slots",
 ]

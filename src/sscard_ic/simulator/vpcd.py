@@ -143,10 +143,10 @@ class VpcdSlot:
         return self._stay.side.exchanges if self._stay else 0
 
     @property
-    def resting(self) -> float:
-        """Seconds since a card that answered a command was powered down; else 0."""
+    def resting(self) -> float | None:
+        """Seconds since a card that answered a command was powered down; None for any other."""
         since = self._stay.resting_since if self._stay else None
-        return 0.0 if since is None else time.monotonic() - since
+        return None if since is None else time.monotonic() - since
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until ``condition()``, which looks at this slot; False when the time is up.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sscard_ic.base import InputError, Text
 from sscard_ic.simulator.card import VirtualCard
-from sscard_ic.simulator.factory import open_image
+from sscard_ic.simulator.factory import open_card
 from sscard_ic.simulator.fault_file import move_image
 from sscard_ic.simulator.memory import ImageInUse
 from sscard_ic.simulator.vpcd import VpcdSlot
@@ -34,7 +34,7 @@ class VpcdDeck:
         folder: Path,
         *,
         rest: float = 0.3,
-        open_card: Callable[[Path], VirtualCard] = open_image,
+        open_card: Callable[[Path], VirtualCard] = open_card,
         on_skip: Callable[[InputError], None] | None = None,
     ) -> None:
         if not folder.is_dir():
@@ -102,7 +102,8 @@ class VpcdDeck:
         slot = self._slot
 
         def finished() -> bool:
-            return slot.resting >= self._rest
+            resting = slot.resting
+            return resting is not None and resting >= self._rest
 
         def given_up() -> bool:
             out = slot.state == "card lost" and slot.times.back is None

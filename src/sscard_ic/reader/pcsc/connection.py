@@ -268,16 +268,25 @@ class PcscConnection:
 
     def _let_go(self) -> None:
         if self._card:
-            if self._exclusive:
-                disposition = binding.UNPOWER_CARD
-            else:
-                disposition = binding.RESET_CARD if self._used else binding.LEAVE_CARD
-            # Where the card is gone already this fails, and has nothing to do.
-            self._scard.SCardDisconnect(self._card, disposition)
+            # It fails where the card is gone already, and there is nothing to do then.
+            self._scard.SCardDisconnect(self._card, self._disposition)
             self._card = 0
         if self._context is not None:
             self._context.release()
             self._context = None
+
+    @property
+    def _disposition(self) -> int:
+        """What becomes of the card; one that is gone is left alone.
+
+        pcscd would note the reader as empty before it has looked, and then not notice a card
+        that is put in before it does [measured, pcsc-lite 1.9.9].
+        """
+        if isinstance(self._lost, CardRemoved):
+            return binding.LEAVE_CARD
+        if self._exclusive:
+            return binding.UNPOWER_CARD
+        return binding.RESET_CARD if self._used else binding.LEAVE_CARD
 
     def _require(self) -> None:
         if self._closed:

@@ -1,0 +1,309 @@
+"""``sscard batch run`` with several readers, cards that are taken out, and Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.support.plant import DATA, SAMPLES, ChipSlot
+
+from sscard_ic.base import Text
+from sscard_ic.cli import root, run
+from sscard_ic.cli.progress import progress
+from sscard_ic.profile import load
+from sscard_ic.reader import Slot
+from sscard_ic.reader.connection import always
+from sscard_ic.reader.virtual import new_blank
+from sscard_ic.simulator import Fault, FaultFile, describe_image
+
+SLOW_AFTER = 60
+"""Exchanges after which a card that is ordered to be slow is slow."""
+
+BATCH = "dalian-210200-20261121-005"
+
+
+class Operator:
+    """A person with a vault, an imported batch and decks of blanks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env = {
+            "SSCARD_HOME": str(folder / "home"),
+            "SSCARD_PASSPHRASE": "x",
+            "SSCARD_LANG": "en",
+        }
+
+    def sscard(self, *arguments: str, code: int = 0) -> Result:
+        result = CliRunner(env=self.env).invoke(root, list(arguments))
+        assert result.exit_code == code, result.output
+        return result
+
+    def order(self, rows: int) -> None:
+        file = self.folder / f"{BATCH}.csv"
+        lines = SAMPLES["dalian"].read_bytes().splitlines(keepends=True)
+        file.write_bytes(b"".join(lines[: rows + 1]))
+        photos = str(DATA / "photos")
+        self.sscard("keys", "init", "--test")
+        self.sscard("batch", "import", str(file), "--profile", "dalian", "--photos", photos)
+
+    def deck(self, name: str, blanks: int) -> list[Path]:
+        profile = load("dalian")
+        return sorted(new_blank(profile, self.folder / name) for _ in range(blanks))
+
+    def readers(self, *names: str) -> tuple[str, ...]:
+        return tuple(f"--reader=virtual:dir:{self.folder / name}" for name in names)
+
+    def run(self, *arguments: str, code: int = 0) -> Result:
+        return self.sscard("batch", "run", BATCH, *arguments, code=code)
+
+    def run_json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        value = json.loads(self.run(*arguments, "--json", code=code).stdout)
+        assert isinstance(value, dict)
+        return value
+
+    def good(self) -> list[Path]:
+        return sorted(self.folder.glob("*/good/*.img"))
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path)
+
+
+def test_two_readers_share_a_batch(operator: Operator) -> None:
+    operator.order(4)
+    operator.deck("left", 2)
+    operator.deck("right", 2)
+    trace = operator.folder / "run.trace"
+    value = operator.run_json(*operator.readers("left", "right"), f"--trace={trace}")
+    assert (value["good"], value["left"], value["interrupted"]) == (4, 0, [])
+    assert value["readers"] == [
+        {
+            "reader": f"virtual:{name}",
+            "good": 2,
+            "bad": 0,
+            "rejected": 0,
+            "interrupted": 0,
+            "end": None,
+        }
+        for name in ("left", "right")
+    ]
+    assert not trace.exists()
+    exchanges = 0
+    for number in (1, 2):
+        text = (operator.folder / f"run-{number}.trace").read_text(encoding="utf-8")
+        assert text.count("# sscard trace 1\n") == 2
+        exchanges += sum(line.startswith("> ") for line in text.splitlines())
+    assert exchanges == value["exchanges"]
+
+
+def test_the_readers_are_told_one_by_one(operator: Operator) -> None:
+    operator.order(2)
+    operator.deck("left", 1)
+    operator.deck("right", 1)
+    said = operator.run(*operator.readers("left", "right")).stderr
+    assert "  virtual:left: good 1, bad or rejected 0, interrupted 0\n" in said
+    assert "  virtual:right: good 1, bad or rejected 0, interrupted 0\n" in said
+    assert "good cards: 2; rows still to make: 0, failed: 0\n" in said
+
+
+def test_one_folder_is_no_two_readers(operator: Operator) -> None:
+    operator.order(1)
+    operator.deck("left", 1)
+    said = operator.run(*operator.readers("left", "left"), code=1).stderr
+    assert "named twice" in said
+    assert operator.good() == []
+
+
+def test_a_card_that_was_taken_out_is_told_until_it_is_back(operator: Operator) -> None:
+    operator.order(2)
+    first, _ = operator.deck("deck", 2)
+    FaultFile(first).order(Fault("removed", after=100))
+    said = operator.run(*operator.readers("deck"), code=3).stderr
+    assert said.splitlines() == [
+        "virtual:deck: the card of row 1 was interrupted "
+        "(the card was taken out while it was in use); put it in again to continue",
+        "row 1: its card was interrupted at virtual:deck in the middle "
+        "(the card was taken out while it was in use) and has not come back",
+        "  → put it in and run it again; where it is lost: --lost 1",
+        "good cards: 1; rows still to make: 1, failed: 0",
+        "put blanks in and run it again to continue",
+    ]
+    assert operator.run(*operator.readers("deck")).stderr.splitlines() == [
+        "good cards: 1; rows still to make: 0, failed: 0"
+    ]
+
+
+def test_an_interruption_in_json(operator: Operator) -> None:
+    operator.order(2)
+    first, _ = operator.deck("deck", 2)
+    FaultFile(first).order(Fault("mute", after=100))
+    value = operator.run_json(*operator.readers("deck"), "--limit=1", code=3)
+    assert value["interrupted"] == [
+        {
+            "row": 1,
+            "reader": "virtual:deck",
+            "message": "the card does not answer",
+            "kind": "mute",
+        }
+    ]
+    assert (value["good"], value["left"]) == (1, 1)
+    assert value["readers"][0]["interrupted"] == 1
+
+
+def test_people_are_told_in_their_language_by_every_reader(operator: Operator) -> None:
+    operator.order(2)
+    for name in ("left", "right"):
+        (image,) = operator.deck(name, 1)
+        FaultFile(image).order(Fault("removed", after=100))
+    arguments = ("batch", "run", BATCH, *operator.readers("left", "right"))
+    said = operator.sscard("--lang", "zh", *arguments, code=3).stderr
+    assert said.count("重新放入此卡即可继续") == 2
+    assert "virtual:left：第" in said and "virtual:right：第" in said
+    assert "合格 0 张；待制 2 行，失败 0 行" in said
+
+
+def test_what_goes_wrong_at_several_readers_is_all_told(operator: Operator) -> None:
+    operator.order(2)
+    for name in ("left", "right"):
+        operator.deck(name, 1)
+        # Where the folder of the good cards should be, there is a file.
+        (operator.folder / name / "good").touch()
+    said = operator.run(*operator.readers("left", "right"), code=1).stderr
+    blocked = [str(operator.folder / name / "good") for name in ("left", "right")]
+    assert all(said.count(path) == 1 for path in blocked), said
+    assert "good cards: 2; rows still to make: 0" in said
+
+
+def test_nobody_who_brings_a_card_is_waited_for_no_longer_than_asked(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.order(1)
+
+    class Patient(ChipSlot):
+        def wait_card(self, blank_wanted: bool = True, still: Callable[[], bool] = always) -> bool:
+            while blank_wanted and still():
+                pass
+            return False
+
+    def slots(specs: object, tell: object = None) -> list[Slot]:
+        return [Patient(name="window 3")]
+
+    monkeypatch.setattr(run, "open_slots", slots)
+    said = operator.run("--wait=1", code=3).stderr
+    assert "rows still to make: 1" in said
+
+
+def test_a_message_appears_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
+    long = " ".join(["reader [red]1[/red] 读写器"] * 20)
+    with progress("work", 3) as bar:
+        bar(1)
+        bar.tell(Text("", long))
+    assert capfd.readouterr().err == f"{long}\n"
+
+
+def start(operator: Operator, *arguments: str) -> subprocess.Popen[str]:
+    """The command as a process of its own, which Ctrl-C may reach."""
+    program = str(Path(sys.executable).with_name("sscard"))
+    return subprocess.Popen(
+        [program, "batch", "run", BATCH, *arguments],
+        env={**os.environ, **operator.env},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def await_line(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"ended without saying: {words}")
+
+
+TWO = ("run-1.trace", "run-2.trace")
+
+
+def await_slow_cards(
+    operator: Operator, process: subprocess.Popen[str], made: int, traces: tuple[str, ...] = TWO
+) -> None:
+    """Until ``made`` cards are good and at each reader a slow one is in work."""
+    pause = threading.Event()
+    while process.poll() is None:
+        pause.wait(0.02)
+        if len(operator.good()) == made and all(is_slow(operator.folder / t) for t in traces):
+            return
+    raise AssertionError("ended before")
+
+
+def is_slow(trace: Path) -> bool:
+    text = trace.read_text(encoding="utf-8") if trace.exists() else ""
+    since_power_up = text.rpartition("\nR cold")[2]
+    return since_power_up.count("\n> ") > SLOW_AFTER
+
+
+def test_ctrl_c_leaves_the_cards_in_work_and_the_next_run_continues(operator: Operator) -> None:
+    operator.order(4)
+    images = operator.deck("left", 2) + operator.deck("right", 2)
+    for image in images[1], images[3]:
+        # The second card of each reader is in work for long enough to be interrupted.
+        FaultFile(image).order(Fault("slow", after=SLOW_AFTER, times=0, milliseconds=500))
+    readers = operator.readers("left", "right")
+    trace = operator.folder / "run.trace"
+    process = start(operator, *readers, f"--trace={trace}")
+    await_slow_cards(operator, process, made=2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "stopping after the exchanges that are under way" in said
+    assert "interrupted; run it again to continue" in said
+    assert "good cards: 2; rows still to make: 2" in said
+    for image in images[1], images[3]:
+        assert describe_image(image).state != "blank"
+        FaultFile(image).clear()
+    value = operator.run_json(*readers)
+    assert (value["good"], value["left"]) == (2, 0)
+    assert {image.name for image in operator.good()} == {image.name for image in images}
+
+
+def test_a_second_ctrl_c_does_not_wait_for_a_card_that_never_answers(operator: Operator) -> None:
+    operator.order(2)
+    images = operator.deck("left", 1) + operator.deck("right", 1)
+    for image in images:
+        FaultFile(image).order(Fault("slow", after=SLOW_AFTER, times=0, milliseconds=60_000))
+    readers = operator.readers("left", "right")
+    process = start(operator, *readers, f"--trace={operator.folder / 'run.trace'}")
+    await_slow_cards(operator, process, made=0)
+    process.send_signal(signal.SIGINT)
+    await_line(process, "stopping after the exchanges that are under way")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "interrupted; run it again to continue" in said
+    for image in images:
+        FaultFile(image).clear()
+    assert operator.run_json(*readers)["good"] == 2
+
+
+def test_ctrl_c_at_a_single_reader(operator: Operator) -> None:
+    operator.order(1)
+    (image,) = operator.deck("deck", 1)
+    FaultFile(image).order(Fault("slow", after=SLOW_AFTER, times=0, milliseconds=60_000))
+    (reader,) = operator.readers("deck")
+    process = start(operator, reader, f"--trace={operator.folder / 'run.trace'}")
+    await_slow_cards(operator, process, made=0, traces=("run.trace",))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "interrupted; run it again to continue" in said
+    FaultFile(image).clear()
+    assert operator.run_json(reader)["good"] == 1

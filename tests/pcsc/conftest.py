@@ -1,0 +1,98 @@
+"""One PC/SC service with 16 virtual readers for all tests here, which run in one process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+from tests.pcsc.plain_client import PlainClient
+
+from sscard_ic.simulator import VirtualCard
+from sscard_ic.simulator.vpcd import VpcdSlot
+from sscard_ic.testing.service import PcscService, ReaderSlot
+
+InsertAll = Callable[[Mapping[ReaderSlot, VirtualCard]], list[VpcdSlot]]
+Insert = Callable[[VirtualCard, ReaderSlot], VpcdSlot]
+
+
+@pytest.fixture(scope="session")
+def the_service() -> Iterator[PcscService]:
+    """Seven readers of two slots that stay, and one that can be unplugged."""
+    with PcscService(8, removable=1) as service:
+        yield service
+
+
+@pytest.fixture
+def service(the_service: PcscService) -> PcscService:
+    """The service with all its readers, whatever the test before did to it."""
+    the_service.start()
+    the_service.plug(the_service.slots[-1].name)
+    return the_service
+
+
+@pytest.fixture(scope="session")
+def _turn(the_service: PcscService) -> deque[ReaderSlot]:
+    """The readers that stay; each test takes others than the test before it."""
+    return deque(the_service.slots[:-2])
+
+
+@pytest.fixture
+def free_slots(service: PcscService, _turn: deque[ReaderSlot]) -> Callable[[int], list[ReaderSlot]]:
+    """Give so many readers without a card."""
+
+    def take(count: int) -> list[ReaderSlot]:
+        _turn.rotate(-count)
+        return [_turn[n] for n in range(count)]
+
+    return take
+
+
+@pytest.fixture
+def free_slot(free_slots: Callable[[int], list[ReaderSlot]]) -> ReaderSlot:
+    """A reader without a card."""
+    return free_slots(1)[0]
+
+
+@pytest.fixture
+def removable_slots(service: PcscService) -> tuple[ReaderSlot, ReaderSlot]:
+    """Both slots of the reader that can be unplugged."""
+    first, second = service.slots[-2:]
+    return first, second
+
+
+@pytest.fixture
+def client(service: PcscService) -> Iterator[PlainClient]:
+    """A foreign PC/SC client."""
+    with PlainClient() as client:
+        yield client
+
+
+@pytest.fixture
+def insert_all(client: PlainClient) -> Iterator[InsertAll]:
+    """Put a card into each of some readers, and wait until the service has seen all of them."""
+    with ExitStack() as stack:
+
+        def put(cards: Mapping[ReaderSlot, VirtualCard]) -> list[VpcdSlot]:
+            places = [stack.enter_context(VpcdSlot(slot.port)) for slot in cards]
+            for slot in cards:
+                client.await_card(slot.name, there=False)
+            with ThreadPoolExecutor(len(cards)) as threads:
+                list(threads.map(VpcdSlot.insert, places, cards.values()))
+            for slot in cards:
+                client.await_card(slot.name)
+            return places
+
+        yield put
+
+
+@pytest.fixture
+def insert(insert_all: InsertAll) -> Insert:
+    """Put a card into a reader, and wait until the service has seen it."""
+
+    def put(card: VirtualCard, slot: ReaderSlot) -> VpcdSlot:
+        return insert_all({slot: card})[0]
+
+    return put
