@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.support.plant import import_rows, make_vault, open_ledger
 
 from sscard_ic.cli import root
+from sscard_ic.issuance.run import run_batch
+from sscard_ic.issuance.station import Station
+from sscard_ic.ledger import CardState
+from sscard_ic.profile import load
+from sscard_ic.reader.virtual import deck_of, new_blank
 
 PIN, NEW_PIN = "123456", "314159"
 
@@ -327,6 +333,26 @@ def test_an_activation_is_replayed_with_its_pins(desk: Desk) -> None:
     assert "command 00200000 came with other data or another length" in other.stderr
     assert "9753" not in other.output
     assert PIN not in other.output
+
+
+def test_a_replayed_activation_is_told_to_no_ledger(desk: Desk) -> None:
+    profile, vault = load("dalian"), make_vault(desk.folder)
+    file = desk.folder / "home" / "ledger.db"
+    with open_ledger(file, vault) as ledger:
+        batch = import_rows(ledger, profile, desk.folder, 1)
+        new_blank(profile, desk.folder / "deck")
+        station = Station(deck_of(desk.folder / "deck"), ledger, profile, vault)
+        run_batch([station], ledger, batch, profile, vault)
+    (image,) = (desk.folder / "deck" / "good").glob("*.img")
+    elsewhere = {"SSCARD_HOME": str(desk.folder / "elsewhere")}
+    activate = ("card", "activate", "--reader", f"virtual:{image}")
+    arguments = ("trace", "record", "--with-secrets", str(desk.trace), "--", *activate)
+    assert desk.sscard(*arguments, **elsewhere).exit_code == 0
+    replayed = desk.replay("--", "card", "activate")
+    assert replayed.exit_code == 0, replayed.output
+    assert "It was a recording; no ledger was told." in replayed.stderr
+    with open_ledger(file, vault) as ledger:
+        assert ledger.counts(batch) == {CardState.VERIFIED: 1}
 
 
 def test_a_redacted_activation_is_replayed_with_any_pins(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from sscard_ic.cli.secrets import new_pin, new_pin_file_option, pin, pin_file_op
 from sscard_ic.ledger import Ledger
 from sscard_ic.lifecycle import activate
 from sscard_ic.profile import load
+from sscard_ic.reader.opening import is_recording
 
 
 @click.group()
@@ -45,7 +46,11 @@ def activate_command(
     # Both are asked for before the card is touched, so that nobody types with a card in work.
     old = pin(pin_file, Text("初始密码", "Initial PIN"))
     new = new_pin(new_pin_file)
-    with session(reader, access="exclusive") as connection, _ledger(ledger_file) as ledger:
+    recording = is_recording(reader)
+    with (
+        session(reader, access="exclusive") as connection,
+        nullcontext() if recording else _ledger(ledger_file) as ledger,
+    ):
         if profile_name is None:
             profile = recognise(connection)
         else:
@@ -56,7 +61,9 @@ def activate_command(
         print_json({"activated": True, "recorded": done.recorded, "profile": profile.name})
         return
     say(Text("卡已启用，密码已改。", "The card is activated, its PIN is changed."))
-    if not done.recorded:
+    if recording:
+        say(Text("这是重放的记录，台账未作登记。", "It was a recording; no ledger was told."))
+    elif not done.recorded:
         say(Text("台账中没有此卡，未作登记。", "No ledger knows this card; nothing was recorded."))
 
 

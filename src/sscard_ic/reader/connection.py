@@ -15,7 +15,8 @@ class Connection(Protocol):
 
     ``transmit`` sends one command and gives data and status word, at least two bytes; it raises a
     :class:`~sscard_ic.reader.errors.ReaderError` when there is no answer. A finished command that
-    carries a key or a PIN comes as a ``Secret``; only the driver at the end of the chain reveals it.
+    carries a key or a PIN comes as a ``Secret``; only the driver at the end of the chain reveals
+    it.
     """
 
     @property

@@ -101,6 +101,11 @@ def _seen() -> tuple[SeenReader, ...]:
     return tuple(SeenReader(state.name, state.card != "absent") for state in list_readers())
 
 
+def is_recording(explicit: str | None) -> bool:
+    """Whether the words name a recorded session: what happens in it happens to no card."""
+    return (reader_spec(explicit) or "").strip().startswith("replay:")
+
+
 def open_connection(
     spec: str | None = None, *, access: Access = "shared", protocol: ProtocolChoice = "any"
 ) -> Connection:

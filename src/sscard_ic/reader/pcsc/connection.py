@@ -182,8 +182,9 @@ class PcscConnection:
                 yield
         finally:
             self._inside = False
-            # Where the card is gone or was reset this fails, which the next exchange tells.
-            self._scard.SCardEndTransaction(self._card, binding.LEAVE_CARD)
+            if self._card:
+                # Where the card is gone or was reset this fails, which the next exchange tells.
+                self._scard.SCardEndTransaction(self._card, binding.LEAVE_CARD)
 
     def close(self) -> None:
         """Let the card go, and leave nobody what was proved to it. Never raises.
@@ -305,6 +306,9 @@ class PcscConnection:
     def _failure(self, code: int, notice: float = _NOTICE) -> ReaderError:
         if code in _UNCLEAR:
             code = self._clear_up(code, notice)
+        elif code == binding.W_REMOVED_CARD and not self._card:
+            # What Windows says when there is no card to connect to.
+            code = binding.E_NO_SMARTCARD
         elif code == binding.W_RESET_CARD and self._exclusive:
             # Nobody else can have reset it: it was out, or had no power.
             code = binding.W_REMOVED_CARD

@@ -140,7 +140,7 @@ FAILURES: dict[int, Failure] = {
             "卡不支持所要求的传输协议，或其复位应答有误",
             "the card does not speak the protocol that was asked for, or its ATR is wrong",
         ),
-        Text("不指定协议再试（--protocol any）", "try without a choice (--protocol any)"),
+        Text("去掉 --protocol 再试", "try again without --protocol"),
     ),
     0x80100010: _SILENT,  # NOT_READY
     0x80100011: _UNPLUGGED,  # INVALID_VALUE: pcscd has no such reader any more
