@@ -18,9 +18,10 @@ from tests.support.plant import (
 from sscard_ic.apdu import Command
 from sscard_ic.base import InputError
 from sscard_ic.base.secret import Secret, Secretive
+from sscard_ic.issuance.outcome import MAX_BAD_IN_A_ROW, Outcome
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.issuance.run import run_batch
-from sscard_ic.issuance.station import MAX_BAD_IN_A_ROW, MAX_BLANKS, Outcome, Station
+from sscard_ic.issuance.station import MAX_BLANKS, Station
 from sscard_ic.keys import EnvironmentMismatchError, SoftwareVault
 from sscard_ic.ledger import CardState, Ledger, Phase, SerialState, Step
 from sscard_ic.profile import CardProfile, load
@@ -46,7 +47,7 @@ class Bench:
 
     def run(self, slot: ChipSlot, limit: int | None = None) -> Outcome:
         return run_batch(
-            self.station(slot), self.ledger, self.batch, self.profile, self.vault, limit=limit
+            [self.station(slot)], self.ledger, self.batch, self.profile, self.vault, limit=limit
         )
 
 
@@ -231,7 +232,7 @@ def test_a_blank_without_the_rights_of_its_profile_is_found(
         batch = import_rows(ledger, profile, tmp_path, 1)
         slot = ChipSlot(blank(load("dalian"), FACTORY_SERIAL))
         station = Station(slot, ledger, profile, plant_vault)
-        outcome = run_batch(station, ledger, batch, profile, plant_vault)
+        outcome = run_batch([station], ledger, batch, profile, plant_vault)
     ((_, error),) = outcome.failures
     assert error.what.en == "SSSE.EF05.07 is read freely, its rule is key:RKSSSE"
 
@@ -254,7 +255,7 @@ def test_test_keys_are_refused_for_production(bench: Bench) -> None:
     region = bench.profile.region.model_copy(update={"issuer": issuer})
     real = CardProfile("regions/real", bench.profile.structure, bench.profile.dialect, {}, region)
     with pytest.raises(EnvironmentMismatchError):
-        run_batch(bench.station(ChipSlot()), bench.ledger, bench.batch, real, bench.vault)
+        run_batch([bench.station(ChipSlot())], bench.ledger, bench.batch, real, bench.vault)
     with pytest.raises(InputError):
         blank(real, FACTORY_SERIAL)
 

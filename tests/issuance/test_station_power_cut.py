@@ -20,6 +20,7 @@ from tests.support.plant import (
 
 from sscard_ic.base import Text
 from sscard_ic.base.secret import Secretive
+from sscard_ic.issuance.outcome import StationOutcome
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.issuance.station import Station
 from sscard_ic.keys import SoftwareVault
@@ -32,6 +33,13 @@ from sscard_ic.simulator import Chip, blank
 
 SHARES = 6
 """Tests that the cuts are dealt out to, so that they run side by side."""
+
+
+FRESHNESS = 2
+"""Exchanges that show a card to be a blank, before a row is claimed for it."""
+
+SOME = 11
+"""Every so many exchanges the card also comes back in the same run."""
 
 
 class PowerCut(ReaderError):
@@ -77,6 +85,15 @@ class CuttingSlot(ChipSlot):
         return Cutter(super().connect(), self)
 
 
+class ReturningSlot(CuttingSlot):
+    """A slot into which the card that lost its power is put again."""
+
+    def release(self, good: bool | None) -> None:
+        super().release(good)
+        if good is None:
+            self.put_in(self.left[-1])
+
+
 class Workshop:
     """One prepared row, as often as it is needed."""
 
@@ -95,8 +112,8 @@ class Workshop:
     def chip(self) -> Chip:
         return blank(self.profile, FACTORY_SERIAL)
 
-    def run(self, ledger: Ledger, slot: CuttingSlot) -> None:
-        Station(slot, ledger, self.profile, self.vault).run(self.batch)
+    def run(self, ledger: Ledger, slot: CuttingSlot) -> StationOutcome:
+        return Station(slot, ledger, self.profile, self.vault).run(self.batch)
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +153,8 @@ def test_a_cut_at_any_exchange_is_made_good(
     for cut_at in range(share, exchanges, SHARES):
         chip = workshop.chip()
         with workshop.ledger() as ledger:
-            with pytest.raises(PowerCut):
-                workshop.run(ledger, CuttingSlot(chip, cut_at, executed))
+            slot = CuttingSlot(chip, cut_at, executed)
+            assert_left_in_work(workshop.run(ledger, slot), slot)
             slot = CuttingSlot(chip)
             workshop.run(ledger, slot)
             assert slot.good == [chip], f"cut at exchange {cut_at}"
@@ -145,6 +162,36 @@ def test_a_cut_at_any_exchange_is_made_good(
             (card,) = ledger.cards_of(workshop.batch)
             assert card.state is CardState.VERIFIED
             assert_journal_complete(ledger, card.id)
+
+
+@pytest.mark.parametrize("executed", [False, True], ids=["before", "after"])
+def test_a_card_that_comes_back_is_finished_in_the_same_run(
+    workshop: Workshop, undisturbed: tuple[dict[str, object], int], executed: bool
+) -> None:
+    expected, exchanges = undisturbed
+    for cut_at in range(0, exchanges, SOME):
+        chip = workshop.chip()
+        slot = ReturningSlot(chip, cut_at, executed)
+        with workshop.ledger() as ledger:
+            outcome = workshop.run(ledger, slot)
+            (interruption,) = outcome.interruptions
+            assert interruption.row == (1 if cut_at >= FRESHNESS else None)
+            assert outcome.clean, f"cut at exchange {cut_at}"
+            assert outcome.good == 1
+            assert (slot.left, slot.good) == ([chip], [chip])
+            assert essence(chip) == expected, f"cut at exchange {cut_at}"
+            (card,) = ledger.cards_of(workshop.batch)
+            assert_journal_complete(ledger, card.id)
+
+
+def assert_left_in_work(outcome: StationOutcome, slot: CuttingSlot) -> None:
+    """The cut is told, with its row once the card has one, and judges nothing."""
+    (interruption,) = outcome.interruptions
+    assert isinstance(interruption.error, PowerCut)
+    assert slot.cut_at is not None
+    assert interruption.row == (1 if slot.cut_at >= FRESHNESS else None)
+    assert (outcome.good, outcome.failures, outcome.rejected) == (0, [], [])
+    assert len(slot.left) == 1
 
 
 def assert_journal_complete(ledger: Ledger, card_id: int) -> None:

@@ -46,7 +46,7 @@ def test_the_ledger_takes_the_card_from_sealed_to_normal(
     with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
         batch = import_rows(ledger, profile, tmp_path, 1)
         station = Station(ChipSlot(chip), ledger, profile, plant_vault)
-        run_batch(station, ledger, batch, profile, plant_vault)
+        run_batch([station], ledger, batch, profile, plant_vault)
         session = open_session(VirtualConnection(chip))
         assert activate(session, profile, INITIAL_PIN, NEW_PIN, ledger).recorded
         (card,) = ledger.cards_of(batch)
@@ -90,7 +90,7 @@ def test_an_activation_that_was_cut_off_is_recorded_without_spending_a_try(
     with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
         batch = import_rows(ledger, profile, tmp_path, 1)
         station = Station(ChipSlot(chip), ledger, profile, plant_vault)
-        run_batch(station, ledger, batch, profile, plant_vault)
+        run_batch([station], ledger, batch, profile, plant_vault)
         (card,) = ledger.cards_of(batch)
         # The card has the new PIN, the ledger does not know it: the end of the journal is missing.
         ledger.journal(card.id, Step.ACTIVATE, Phase.BEGIN, station="counter")

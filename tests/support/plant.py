@@ -69,7 +69,8 @@ def sample_row(region: str, number: int) -> dict[str, str]:
 class ChipSlot:
     """A slot with chips in memory, one after the other, each put in once."""
 
-    def __init__(self, *chips: Chip) -> None:
+    def __init__(self, *chips: Chip, name: str = "test slot") -> None:
+        self._name = name
         self._waiting = list(chips)
         self._current: Chip | None = None
         self.good: list[Chip] = []
@@ -79,7 +80,11 @@ class ChipSlot:
     @property
     def name(self) -> str:
         """Name of the station."""
-        return "test slot"
+        return self._name
+
+    def put_in(self, *chips: Chip) -> None:
+        """More chips, after those that wait."""
+        self._waiting += chips
 
     def wait_card(self, blank_wanted: bool = True, still: Callable[[], bool] = always) -> bool:
         """Take the next chip."""

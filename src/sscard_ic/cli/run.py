@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 import click
 
-from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.errors import InputError, SscardError, Text
+from sscard_ic.card import HabitBook
 from sscard_ic.cli import common
 from sscard_ic.cli.common import json_option, print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, open_ledger
 from sscard_ic.cli.progress import progress
-from sscard_ic.cli.readers import deck_option
+from sscard_ic.cli.run_report import Left, left_over, missing, outcome_json, say_outcome, waiting
 from sscard_ic.cli.secrets import open_vault, vault_option
+from sscard_ic.issuance.foreman import IN_WORK
+from sscard_ic.issuance.outcome import Outcome
 from sscard_ic.issuance.run import run_batch
-from sscard_ic.issuance.station import Outcome, Station
-from sscard_ic.ledger import CardState, Ledger, Step
+from sscard_ic.issuance.station import Station
+from sscard_ic.ledger import Ledger, Step
 from sscard_ic.profile import load
-from sscard_ic.reader import Tally, open_slot
-from sscard_ic.reader.opening import DECK_FORMS, reader_spec
+from sscard_ic.reader import Slot, Tally
+from sscard_ic.reader.opening import ENVIRONMENT, open_slots
 
 _INTERRUPTED = 130
 
 
 @click.command()
 @click.argument("name", metavar="BATCH")
-@deck_option
+@click.option(
+    "--reader",
+    "readers",
+    metavar="READER",
+    multiple=True,
+    help="Reader 读写器, may be repeated: name, part of it or number; all; virtual:dir:DIR, "
+    f"virtual:new:PROFILE; else {ENVIRONMENT}, else the only one.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many good cards.")
+@click.option(
+    "--wait",
+    type=click.IntRange(1),
+    metavar="SECONDS",
+    help="Stop when nobody brings a card for so long 无人放卡即停止 (default: wait on).",
+)
 @click.option("--retry-failed", is_flag=True, help="Take failed rows up again 重做失败的行.")
 @click.option(
     "--lost",
@@ -41,7 +59,8 @@ _INTERRUPTED = 130
 @click.option(
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write every exchange to this file, without secrets 脱敏通信记录.",
+    help="Write every exchange to this file, without secrets 脱敏通信记录; "
+    "of several readers to FILE-1, FILE-2 …",
 )
 @ledger_option
 @vault_option
@@ -50,8 +69,9 @@ _INTERRUPTED = 130
 def run(
     context: click.Context,
     name: str,
-    reader: str | None,
+    readers: tuple[str, ...],
     limit: int | None,
+    wait: int | None,
     retry_failed: bool,
     lost: tuple[int, ...],
     trace: Path | None,
@@ -61,11 +81,13 @@ def run(
 ) -> None:
     """Make the cards of a batch 制卡: initialise, personalize, finish, verify.
 
-    BATCH is the name that import gave. The reader is a deck; finished cards go to its folder
-    good, others to rejected. After an interruption run it again: it continues with the card in
-    work. Exit code 3 when a card or row was bad, or rows are left without a blank.
+    BATCH is the name that import gave. Each reader works by itself; finished cards of a deck go
+    to its folder good, others to rejected. A card that is taken out too early may be put in
+    again, at any reader. After an interruption run it again: it continues with the cards in
+    work. Exit code 3 when a card or row was bad, a reader had to stop, or rows are left without
+    a blank.
     """
-    tally, outcome = Tally(), Outcome()
+    outcome = Outcome()
     with ExitStack() as stack:
         service = open_vault(vault)
         ledger = stack.enter_context(open_ledger(ledger_file, service))
@@ -73,37 +95,72 @@ def run(
         if retry_failed:
             ledger.reopen_failed(name)
         _give_up_lost(ledger, name, lost)
-        slot = open_slot(reader_spec(reader, DECK_FORMS))
-        out = stack.enter_context(trace.open("w", encoding="utf-8")) if trace else None
-        advance = stack.enter_context(progress(tr("制卡", "making cards"), _waiting(ledger, name)))
-        station = Station(
-            slot, ledger, profile, service, tally=tally, trace=out, on_card=lambda card: advance(1)
-        )
+        bar = stack.enter_context(progress(tr("制卡", "making cards"), waiting(ledger, name)))
+        slots = open_slots(readers, tell=bar.tell)
+        make = partial(Station, ledger=ledger, profile=profile, keys=service, habits=HabitBook())
+        tallies = [Tally() for _ in slots]
+        stations = [
+            make(slot, tally=tally, trace=file, on_card=lambda card: bar(1))
+            for slot, tally, file in zip(slots, tallies, _traces(trace, slots, stack), strict=True)
+        ]
+        work = partial(run_batch, stations, ledger, name, profile, service, outcome=outcome)
         try:
-            run_batch(station, ledger, name, profile, service, outcome=outcome, limit=limit)
+            work(limit=limit, wait=wait, tell=bar.tell)
         except KeyboardInterrupt:
-            _say_outcome(outcome, _waiting(ledger, name), _failed(ledger, name))
+            say_outcome(outcome, left_over(ledger, name))
             say(Text("已中断；再次运行即可继续", "interrupted; run it again to continue"))
             context.exit(_INTERRUPTED)
-        except Exception:
-            _say_outcome(outcome, _waiting(ledger, name), _failed(ledger, name))
+        except Exception as error:
+            say_outcome(outcome, left_over(ledger, name))
+            _say_other_errors(outcome, error)
             raise
-        left, failed = _waiting(ledger, name), _failed(ledger, name)
-    if as_json:
-        print_json(_outcome_json(outcome, left, failed, tally))
+        left = left_over(ledger, name)
+    _conclude(context, outcome, left, limit, sum(t.exchanges for t in tallies) if as_json else None)
+
+
+def _conclude(
+    context: click.Context,
+    outcome: Outcome,
+    left: Left,
+    limit: int | None,
+    exchanges: int | None,
+) -> None:
+    """Say how it ended, as JSON where ``exchanges`` are wanted, and set the exit code."""
+    limited = outcome.good == limit
+    if exchanges is not None:
+        print_json(outcome_json(outcome, left, exchanges))
     else:
-        _say_outcome(outcome, left, failed, limited=outcome.good == limit)
-    if not outcome.clean or failed or (left and outcome.good != limit):
+        say_outcome(outcome, left, limited=limited)
+    short = left.waiting and not limited
+    if not outcome.clean or left.failed or short or missing(outcome, left):
         context.exit(common.SOME_REFUSED)
+
+
+def _traces(trace: Path | None, slots: Sequence[Slot], stack: ExitStack) -> list[TextIO | None]:
+    """One open file for each reader, numbered where there are several."""
+    if trace is None:
+        return [None] * len(slots)
+    several = len(slots) > 1
+    files = [
+        trace.with_stem(f"{trace.stem}-{number}") if several else trace
+        for number, _ in enumerate(slots, 1)
+    ]
+    return [stack.enter_context(file.open("w", encoding="utf-8", newline="\n")) for file in files]
+
+
+def _say_other_errors(outcome: Outcome, raised: Exception) -> None:
+    """What went wrong at the other readers, each thing once; ``raised`` is told by the caller."""
+    told = {str(raised)}
+    for reader, error in outcome.errors:
+        if str(error) not in told:
+            told.add(str(error))
+            words = error.render(common.language()) if isinstance(error, SscardError) else error
+            say(Text(f"{reader}：{words}", f"{reader}: {words}"))
 
 
 def _give_up_lost(ledger: Ledger, name: str, lost: tuple[int, ...]) -> None:
     """Spoil the numbers of cards that will not come back."""
-    begun = {
-        card.row: card
-        for card in ledger.cards_of(name)
-        if CardState.STARTED.rank <= card.state.rank < CardState.VERIFIED.rank
-    }
+    begun = {card.row: card for card in ledger.cards_of(name, IN_WORK)}
     for row in lost:
         if row not in begun:
             raise InputError(
@@ -112,64 +169,3 @@ def _give_up_lost(ledger: Ledger, name: str, lost: tuple[int, ...]) -> None:
                 hint=Text("用 sscard batch status 查看", "see: sscard batch status"),
             )
         ledger.spoil(begun[row].id, station="operator", step=Step.INITIALISE, note="card lost")
-
-
-def _waiting(ledger: Ledger, name: str) -> int:
-    counts = ledger.counts(name)
-    return sum(
-        count
-        for state, count in counts.items()
-        if CardState.ACCEPTED.rank <= state.rank < CardState.VERIFIED.rank
-    )
-
-
-def _failed(ledger: Ledger, name: str) -> int:
-    return ledger.counts(name).get(CardState.FAILED, 0)
-
-
-def _outcome_json(outcome: Outcome, left: int, failed: int, tally: Tally) -> dict[str, Any]:
-    language = common.language()
-    return {
-        "good": outcome.good,
-        "left": left,
-        "failed": failed,
-        "stopped": outcome.stopped,
-        "bad": [
-            {"row": row, "message": error.what.to(language)} for row, error in outcome.failures
-        ],
-        "unprepared": [
-            {"row": row, "message": error.what.to(language)} for row, error in outcome.unprepared
-        ],
-        "rejected": [
-            {"card": error.where, "message": error.what.to(language)} for error in outcome.rejected
-        ],
-        "exchanges": tally.exchanges,
-    }
-
-
-def _say_outcome(outcome: Outcome, left: int, failed: int, *, limited: bool = False) -> None:
-    for row, error in (*outcome.unprepared, *outcome.failures):
-        say(Text(f"第 {row} 行：{error.what.zh}", f"row {row}: {error.what.en}"))
-        if error.hint:
-            say(Text(f"  → {error.hint.zh}", f"  → {error.hint.en}"))
-    for error in outcome.rejected:
-        card = error.where
-        say(Text(f"拒收卡 {card}：{error.what.zh}", f"card {card} was rejected: {error.what.en}"))
-    say(
-        Text(
-            f"合格 {outcome.good} 张；待制 {left} 行，失败 {failed} 行",
-            f"good cards: {outcome.good}; rows still to make: {left}, failed: {failed}",
-        )
-    )
-    if outcome.stopped:
-        say(
-            Text(
-                "连续坏卡，已停止：请检查空白卡、读写器与规范，然后再次运行",
-                "card after card was bad, so the run stopped: "
-                "check blanks, reader and profile, then run it again",
-            )
-        )
-    elif left and not limited:
-        say(Text("放入空白卡后再次运行即可继续", "put blanks in and run it again to continue"))
-    if failed:
-        say(Text("失败的行可用 --retry-failed 重做", "--retry-failed makes failed rows again"))

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from sscard_ic.base.errors import Text
 from sscard_ic.card.blank import BlankKeys
+from sscard_ic.issuance.foreman import Foreman
+from sscard_ic.issuance.outcome import Outcome
 from sscard_ic.issuance.prepare import prepare_batch
-from sscard_ic.issuance.station import Outcome, Station
+from sscard_ic.issuance.station import Station
 from sscard_ic.keys import Environment, Macer
 from sscard_ic.ledger import Ledger
 from sscard_ic.profile import CardProfile
+
+_LONGEST_JOIN = 1.0
+"""Seconds without looking at the keyboard: not every platform interrupts a join."""
+
+
+_STOPPING = Text(
+    "正在停止，等待各读写器完成当前指令（再按 Ctrl-C 立即退出）",
+    "stopping after the exchanges that are under way (Ctrl-C once more leaves at once)",
+)
 
 
 class IssuingKeys(BlankKeys, Macer, Protocol):
@@ -22,7 +35,7 @@ class IssuingKeys(BlankKeys, Macer, Protocol):
 
 
 def run_batch(
-    station: Station,
+    stations: Sequence[Station],
     ledger: Ledger,
     batch: str,
     profile: CardProfile,
@@ -30,22 +43,84 @@ def run_batch(
     *,
     outcome: Outcome | None = None,
     limit: int | None = None,
+    wait: float | None = None,
+    tell: Callable[[Text], None] = lambda text: None,
     on_prepared: Callable[[int], None] = lambda count: None,
 ) -> Outcome:
     """Make the cards of ``batch``, at most ``limit`` of them.
 
-    A row whose blank was bad gets a new serial number and another blank, as long as blanks come.
-    ``outcome`` is filled as the run goes on, and returned in the end.
+    A single station works in the calling thread, several each in one of its own. A row whose
+    blank was bad gets a new serial number and another blank, as long as blanks come. The run ends
+    when no row waits, when no slot gives another card, or when nobody has brought one for
+    ``wait`` seconds. ``tell`` gets words for the person while the run goes on, ``outcome`` is
+    filled meanwhile and returned in the end; what went wrong outside the cards at one station
+    ends all of them after their present card and is raised then.
     """
     assert profile.region is not None, "a batch was checked against the profile of a region"
     keys.require_environment(profile.region.issuer.environment, profile.name)
     outcome = outcome or Outcome()
+    outcome.stations = [station.outcome for station in stations]
+    foreman = Foreman(ledger, batch, limit=limit, wait=wait, tell=tell)
+
+    def work(station: Station) -> None:
+        end = station.run(batch, foreman).end
+        if end is not None and len(stations) > 1:
+            # The others go on: the person should not hear of it hours later.
+            foreman.tell(end)
+
     while True:
         report = prepare_batch(ledger, batch, profile, keys, on_progress=on_prepared)
         outcome.unprepared = list(report.failures)
         bad = len(outcome.failures)
-        station.run(batch, outcome=outcome, limit=limit)
-        if len(outcome.failures) == bad or outcome.stopped or outcome.good == limit:
+        foreman.begin_round()
+        able = [station for station in stations if not station.outcome.over]
+        _at_all(able, foreman, work)
+        nothing_new = len(outcome.failures) == bad
+        if nothing_new or foreman.over or all(done.over for done in outcome.stations):
             break
-    station.sort_finished(outcome)
+    _at_all(stations, foreman, lambda station: station.sort_finished(foreman))
     return outcome
+
+
+def _at_all(stations: Sequence[Station], foreman: Foreman, work: Callable[[Station], None]) -> None:
+    """Do ``work`` at every station, at several of them side by side.
+
+    When the caller is interrupted, cards in work are left between two exchanges; a second
+    interruption leaves the threads behind, which end with the program.
+    """
+    if len(stations) == 1:
+        work(stations[0])
+        return
+    threads = [
+        threading.Thread(
+            target=_guarded, args=(station, foreman, work), name=station.name, daemon=True
+        )
+        for station in stations
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        _join(threads)
+    except BaseException:
+        foreman.halt()
+        foreman.tell(_STOPPING)
+        _join(threads)
+        raise
+    for station in stations:
+        if station.outcome.error is not None:
+            raise station.outcome.error
+
+
+def _guarded(station: Station, foreman: Foreman, work: Callable[[Station], None]) -> None:
+    """In a thread: what goes wrong is raised in the thread that waits for it."""
+    try:
+        work(station)
+    except BaseException as error:
+        station.outcome.error = error
+        foreman.stop()
+
+
+def _join(threads: Iterable[threading.Thread]) -> None:
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(_LONGEST_JOIN)

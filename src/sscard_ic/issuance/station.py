@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TextIO
 
-from sscard_ic.base.errors import CardError, SscardError, Text
+from sscard_ic.base.errors import CardError, Text
 from sscard_ic.card import Blank, HabitBook, Refused, SocialSecurityCard, chip_serial
 from sscard_ic.card.blank import BlankKeys
+from sscard_ic.issuance.foreman import Foreman, Halted, Obedient, Visit
 from sscard_ic.issuance.job import CardJob
+from sscard_ic.issuance.outcome import Interruption, StationOutcome
 from sscard_ic.issuance.prepare import CardResult
 from sscard_ic.ledger import Card, CardState, Ledger, Phase, Reason, Step
 from sscard_ic.profile import CardProfile, load
 from sscard_ic.reader import Connection, Slot, Tally, open_session
+from sscard_ic.reader.errors import ReaderError
 
 MAX_BLANKS = 3
 """Blanks that one row may spoil before it is given up."""
 
-MAX_BAD_IN_A_ROW = 2
-"""Bad cards one after the other that end a run: the fault is then hardly the card's."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a run did."""
-
-    good: int = 0
-    failures: list[tuple[int, SscardError]] = field(default_factory=list)
-    """Row and error of every card that turned out bad; its row waits for another blank."""
-    rejected: list[SscardError] = field(default_factory=list)
-    """Cards that are no blanks of this batch: used ones, foreign ones."""
-    unprepared: list[tuple[int, SscardError]] = field(default_factory=list)
-    """Rows for which no plan could be made."""
-    bad_in_a_row: int = 0
-    """Bad cards since the last good one."""
-
-    @property
-    def clean(self) -> bool:
-        """Whether everything that was touched became a good card."""
-        return not (self.failures or self.rejected or self.unprepared)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the run ended because card after card was bad."""
-        return self.bad_in_a_row >= MAX_BAD_IN_A_ROW
-
+RETRY_PAUSE = 1.0
+"""Seconds before a reader that cannot be waited at is asked again."""
 
 _MADE_ELSEWHERE = Text("此卡已由另一台账制成", "this card has been made with another ledger")
 _BLANK_WANTED = Text("换一张空白卡", "insert a blank card")
@@ -55,7 +31,8 @@ class Station:
     """Works through the prepared cards of one batch; one thread, one slot.
 
     Whatever happens to program, card or power, running it again continues: the ledger knows what
-    was begun, the card is asked what it holds.
+    was begun, the card is asked what it holds. Stations of one run share ledger, keys and
+    ``habits``; ``tally``, ``trace`` and slot are each station's own.
     """
 
     def __init__(
@@ -78,41 +55,91 @@ class Station:
         self._tally = tally
         self._trace = trace
         self._on_card = on_card
+        self.outcome = StationOutcome(slot.name)
+        """What it has done so far, in all its rounds; also told when an error ends the run."""
+        self._offered = False
+        """Whether the slot has offered a card that has not been looked at yet."""
 
-    def run(
-        self, batch: str, *, outcome: Outcome | None = None, limit: int | None = None
-    ) -> Outcome:
-        """Make cards until no row waits, no card comes, or ``limit`` good ones are counted.
+    @property
+    def name(self) -> str:
+        """The name of its slot."""
+        return self._slot.name
 
-        ``outcome`` is kept up to date, so that it also tells of a run that an error ends.
+    def run(self, batch: str, foreman: Foreman | None = None) -> StationOutcome:
+        """Make cards until no row waits, no card comes, or the station can take no more.
+
+        A card that is taken out or does not answer any more is left, and the station goes on.
+        ``foreman`` is shared with the other stations of the run.
         """
-        outcome = outcome or Outcome()
-        while (
-            outcome.good != limit
-            and not outcome.stopped
-            and self._waiting(batch)
-            and self._slot.wait_card()
-        ):
-            # Whatever goes wrong outside the card leaves it where it is, for the next run.
-            verdict: bool | None = None
+        foreman = foreman or Foreman(self._ledger, batch)
+        while not self.outcome.over and foreman.ready():
             try:
-                verdict = self._take(batch, outcome)
-            finally:
-                self._slot.release(verdict)
-        return outcome
+                self._offered = self._offered or self._slot.wait_card(still=foreman.wanted)
+            except ReaderError as error:
+                self._interrupted(None, error, foreman)
+                foreman.pause(RETRY_PAUSE)
+                continue
+            visit = foreman.reserve() if self._offered else None
+            if visit is None:
+                break
+            self._serve(batch, visit, foreman)
+        return self.outcome
 
-    def sort_finished(self, outcome: Outcome) -> None:
+    def sort_finished(self, foreman: Foreman) -> None:
         """Let go of cards that were finished when an earlier run was cut off; leave all others."""
-        while self._slot.wait_card(blank_wanted=False):
+        while not self.outcome.broken_off and self._lies_there(foreman):
             verdict: bool | None = None
             try:
-                session = open_session(self._slot.connect(), tally=self._tally)
-                verdict = self._is_finished(session)
+                verdict = self._is_finished(self._open(foreman))
             except CardError as error:
-                outcome.rejected.append(error)
+                self.outcome.rejected.append(error)
                 verdict = False
+            except ReaderError as error:
+                self._interrupted(None, error, foreman)
+            except Halted:
+                return
             finally:
-                self._slot.release(verdict)
+                self._release(verdict, foreman)
+
+    def _lies_there(self, foreman: Foreman) -> bool:
+        """Whether the slot has one more card, without waiting."""
+        try:
+            self._offered = self._offered or self._slot.wait_card(blank_wanted=False)
+        except ReaderError as error:
+            self._interrupted(None, error, foreman)
+        return self._offered
+
+    def _serve(self, batch: str, visit: Visit, foreman: Foreman) -> None:
+        # Whatever goes wrong outside the card leaves it where it is, for the next run.
+        verdict: bool | None = None
+        try:
+            verdict = self._take(batch, visit, foreman)
+        except ReaderError as error:
+            self._interrupted(visit.row, error, foreman)
+        except Halted:
+            return
+        finally:
+            try:
+                self._release(verdict, foreman)
+            finally:
+                foreman.settle(visit)
+
+    def _open(self, foreman: Foreman) -> Connection:
+        connection = self._slot.connect()
+        return Obedient(open_session(connection, tally=self._tally, trace=self._trace), foreman)
+
+    def _release(self, verdict: bool | None, foreman: Foreman) -> None:
+        self._offered = False
+        try:
+            self._slot.release(verdict)
+        except ReaderError as error:
+            self._interrupted(None, error, foreman)
+
+    def _interrupted(self, row: int | None, error: ReaderError, foreman: Foreman) -> None:
+        interruption = Interruption(self.name, row, error)
+        self.outcome.interruptions.append(interruption)
+        self.outcome.interrupted_in_a_row += 1
+        foreman.tell(interruption.text)
 
     def _is_finished(self, session: Connection) -> bool | None:
         serial = chip_serial(session.atr)
@@ -124,48 +151,48 @@ class Station:
         self._check_finished(session, card, serial.hex().upper())
         return True
 
-    def _waiting(self, batch: str) -> bool:
-        counts = self._ledger.counts(batch)
-        return any(
-            counts.get(state)
-            for state in CardState
-            if CardState.PREPARED.rank <= state.rank < CardState.VERIFIED.rank
-        )
-
-    def _take(self, batch: str, outcome: Outcome) -> bool | None:
+    def _take(self, batch: str, visit: Visit, foreman: Foreman) -> bool | None:
         """One card; True when it is good, False when it is rejected, None to leave it there."""
         try:
-            connection = self._slot.connect()
-            session = open_session(connection, tally=self._tally, trace=self._trace)
-            card, claimed = self._row_of(session, batch)
+            session = self._open(foreman)
+            with foreman.alone(self._factory_serial(session)):
+                card, claimed = self._row_of(session, batch)
+                foreman.decided(visit)
+                if card is None or card.state.rank >= CardState.VERIFIED.rank:
+                    return None if card is None else True
+                visit.row = card.row
+                return self._make(session, card, claimed, visit)
         except CardError as error:
-            outcome.rejected.append(error)
+            self.outcome.rejected.append(error)
             # A refused transport code costs the card a try: a wrong key must not spend a stack.
-            outcome.bad_in_a_row += isinstance(error, Refused)
+            self.outcome.bad_in_a_row += isinstance(error, Refused)
             return False
-        if card is None:
-            return None
-        if card.state.rank < CardState.VERIFIED.rank:
-            return self._make(session, card, claimed, outcome)
-        return True
 
-    def _make(self, session: Connection, card: Card, claimed: bool, outcome: Outcome) -> bool:
+    def _factory_serial(self, session: Connection) -> bytes:
+        """The number by which the chip is known through all its steps."""
+        serial = chip_serial(session.atr)
+        card = self._ledger.card_by_chip(serial)
+        return serial if card is None or card.chip_serial is None else card.chip_serial
+
+    def _make(self, session: Connection, card: Card, claimed: bool, visit: Visit) -> bool:
         """Take the card of a row on to the end; False when it is bad."""
         job = CardJob(self._ledger, self._profile, self._keys, self._slot.name, self._habits)
         known_by_factory = chip_serial(session.atr) == card.chip_serial
         try:
             job.run(session, card, claimed)
         except CardError as error:
-            outcome.bad_in_a_row += 1
+            self.outcome.bad_in_a_row += 1
             if known_by_factory:
+                visit.bad = True
                 self._give_up(card, job.step, error)
-                outcome.failures.append((card.row, error))
+                self.outcome.failures.append((card.row, error))
             else:
                 # It bears the number of the row, but need not be the card that was begun for it.
-                outcome.rejected.append(error)
+                self.outcome.rejected.append(error)
             return False
-        outcome.good += 1
-        outcome.bad_in_a_row = 0
+        visit.good = True
+        self.outcome.good += 1
+        self.outcome.bad_in_a_row = self.outcome.interrupted_in_a_row = 0
         self._on_card(card)
         return True
 

@@ -162,6 +162,12 @@ class Ledger:
             found = {CardState(state): count for state, count in rows}
         return {state: found[state] for state in CardState if state in found}
 
+    def count(self, batch: str, states: Collection[CardState], most: int) -> int:
+        """Cards of ``batch`` in one of ``states``; counts no further than ``most``."""
+        values = {"batch": batch, "states": sorted(states), "most": most}
+        with self._database.read() as connection:
+            return connection.execute(queries.COUNT_UP_TO, values).scalar_one()
+
     # -- cards -----------------------------------------------------------------------------
 
     def cards_of(self, batch: str, states: Collection[CardState] = ()) -> tuple[Card, ...]:

@@ -15,6 +15,18 @@ COUNTS = (
     .group_by(cards.c.state)
 )
 
+_FOUND = (
+    sa.select(cards.c.id)
+    .where(
+        cards.c.batch_id
+        == sa.select(batches.c.id).where(batches.c.name == sa.bindparam("batch")).scalar_subquery(),
+        cards.c.state.in_(sa.bindparam("states", expanding=True)),
+    )
+    .limit(sa.bindparam("most"))
+)
+COUNT_UP_TO = sa.select(sa.func.count()).select_from(_FOUND.subquery())
+"""Touches as many entries of the queue's index as it counts."""
+
 CARD = records.card_query().where(cards.c.id == sa.bindparam("card_id"))
 
 CARD_BY_CHIP = records.card_query().where(

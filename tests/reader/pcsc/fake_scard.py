@@ -6,15 +6,21 @@ macOS there is no notification of readers.
 
 from __future__ import annotations
 
+import threading
+
 UNKNOWN_READER = 0x80100009
 TIMEOUT = 0x8010000A
 ATR = [0x3B, 0x69, 0x00, 0x00, 0x53, 0x53, 0x43, 0, 0, 0, 0, 0, 1]
 
 
 class FakeScard:
-    """One reader with a card; ``calls`` are the names of the functions in the order of use."""
+    """One reader with a card; ``calls`` are the names of the functions in the order of use.
+
+    ``released`` is set with the context, which happens in a thread of its own.
+    """
 
     def __init__(self) -> None:
+        self.released = threading.Event()
         self.calls: list[str] = []
         self.names = ["reader"]
         self.states = {"reader": 0x10022}
@@ -26,6 +32,7 @@ class FakeScard:
 
     def SCardReleaseContext(self, context: int, /) -> int:
         self.calls.append("release")
+        self.released.set()
         return 0
 
     def SCardListReaders(self, context: int, groups: list[str], /) -> tuple[int, list[str]]:

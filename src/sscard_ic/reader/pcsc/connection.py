@@ -131,10 +131,8 @@ class PcscConnection:
             self._behind_others(self._connect, self._patience + _POWER_UP)
         except ScardError as error:
             failed = self._failure(error.code, notice=0.0)
-            self._worker.end(self._let_go)
+            self._worker.end(self._let_go_and_release)
             raise failed from None
-        if self._exclusive:
-            self._worker.end()
 
     def transmit(self, command: Secretive) -> bytes:
         """One exchange.
@@ -194,13 +192,15 @@ class PcscConnection:
         if self._closed or self._given_up:
             return
         self._closed = True
-        if self._exclusive or self._inside:
-            self._let_go()
-        else:
-            # Another program's transaction is waited for; if it lasts, in the worker's thread.
-            with suppress(TookTooLong):
-                self._worker.call(self._let_go, self._patience)
-        self._worker.end()
+        try:
+            if self._exclusive or self._inside:
+                self._let_go()
+            else:
+                # Another program's transaction is waited for; if it lasts, in the worker's thread.
+                with suppress(TookTooLong):
+                    self._worker.call(self._let_go, self._patience)
+        finally:
+            self._worker.end(self._release)
 
     def _connect(self) -> None:
         self._context = Context(self._scard)
@@ -264,7 +264,7 @@ class PcscConnection:
     def _give_up(self) -> None:
         """The call is still under way: leave it, and the card after it, to the worker."""
         self._given_up = True
-        self._worker.end(self._let_go)
+        self._worker.end(self._let_go_and_release)
         self._lost = service_silent() if self._context is None else busy(self.name, holders())
 
     def _let_go(self) -> None:
@@ -272,9 +272,14 @@ class PcscConnection:
             # It fails where the card is gone already, and there is nothing to do then.
             self._scard.SCardDisconnect(self._card, self._disposition)
             self._card = 0
+
+    def _release(self) -> None:
         if self._context is not None:
             self._context.release()
-            self._context = None
+
+    def _let_go_and_release(self) -> None:
+        self._let_go()
+        self._release()
 
     @property
     def _disposition(self) -> int:

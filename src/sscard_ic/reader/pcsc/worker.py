@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import _thread
+import os
+import threading
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_Jobs = SimpleQueue[Callable[[], object]]
+
+_idle: deque[_Jobs] = deque()
+"""Threads without a caller: where machines are busy, a new one waits long for its first turn."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)  # threads do not come along
 
 
 class TookTooLong(Exception):
@@ -22,18 +32,29 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._outcomes: SimpleQueue[BaseException | None] = SimpleQueue()
-        # Not by `threading`: that waits until the thread runs, a third of the price of connecting.
-        # Like a daemon, it does not hold up the end of the program.
-        _thread.start_new_thread(self._run, ())
+        try:
+            self._jobs = _idle.pop()
+        except IndexError:
+            self._jobs = SimpleQueue()
+            # A daemon: a call that never comes back does not hold up the end of the program.
+            threading.Thread(target=_work, args=(self._jobs,), name="pcsc", daemon=True).start()
 
     def call(self, function: Callable[[], T], patience: float) -> T:
         """What ``function`` returns or raises; :class:`TookTooLong` after ``patience`` seconds."""
+        outcome: SimpleQueue[BaseException | None] = SimpleQueue()
         result: list[T] = []
-        self._jobs.put(lambda: result.append(function()))
+
+        def job() -> None:
+            try:
+                result.append(function())
+            except BaseException as error:
+                outcome.put(error)
+            else:
+                outcome.put(None)
+
+        self._jobs.put(job)
         try:
-            error = self._outcomes.get(timeout=patience)
+            error = outcome.get(timeout=patience)
         except Empty:
             raise TookTooLong from None
         if error is not None:
@@ -42,15 +63,12 @@ class Worker:
 
     def end(self, last_words: Callable[[], object] | None = None) -> None:
         """No more calls; returns at once. ``last_words`` are called in the worker's thread."""
+        jobs = self._jobs
         if last_words is not None:
-            self._jobs.put(last_words)
-        self._jobs.put(None)
+            jobs.put(last_words)
+        jobs.put(lambda: _idle.append(jobs))
 
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except BaseException as error:
-                self._outcomes.put(error)
-            else:
-                self._outcomes.put(None)
+
+def _work(jobs: _Jobs) -> None:
+    while True:
+        jobs.get()()
