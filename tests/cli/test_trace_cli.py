@@ -42,6 +42,7 @@ class Desk:
 
     def sscard(self, *arguments: str, **environment: str) -> Result:
         env = {"SSCARD_HOME": str(self.folder / "home"), "SSCARD_LANG": "en", "SSCARD_READER": ""}
+        env["COLUMNS"] = "200"
         pins = {"SSCARD_PIN": PIN, "SSCARD_NEW_PIN": NEW_PIN}
         return CliRunner(env={**env, **pins, **environment}).invoke(root, list(arguments))
 

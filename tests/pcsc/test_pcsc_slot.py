@@ -112,7 +112,7 @@ def test_each_card_is_offered_once(bench: Bench) -> None:
     assert bench.handle(good=False) == second.atr
     assert "bad" in bench.told[-1].en
     assert bench.place.card is second
-    assert not bench.place.powered
+    assert bench.place.wait(lambda: not bench.place.powered, PATIENCE)
 
 
 def test_a_card_that_is_left_is_offered_again_after_it_was_out(bench: Bench) -> None:

@@ -96,6 +96,9 @@ class ChipSlot:
         assert self._current is not None
         return VirtualConnection(self._current)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def release(self, good: bool | None) -> None:
         """Sort it."""
         assert self._current is not None

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from sscard_ic.ledger import CardState, Ledger
 from sscard_ic.lifecycle import activate
 from sscard_ic.profile import CardProfile, available, load, load_import_formats
 from sscard_ic.reader import Connection, Tally, open_session
-from sscard_ic.simulator.vpcd import DEFAULT_PORT
+from sscard_ic.simulator import DEFAULT_PORT, describe_image
 
 PASSPHRASE = "demo"
 """Published: the vault of a demo holds published test keys only."""
@@ -113,9 +113,7 @@ def demo(cards: int, everything: bool, out: Path, pcsc: bool, port: int, as_json
         made = [plant.issue(load(name), sample) for name, sample in _BATCHES.items()]
         image = plant.activate_first(made[0])
     for hopper in out.glob("hopper*"):
-        # A card that a fault left in work stays in it.
-        with suppress(OSError):
-            hopper.rmdir()
+        _clear(hopper)
     seconds = round(time.perf_counter() - started, 2)
     summary = {
         "seconds": seconds,
@@ -174,8 +172,9 @@ class _Plant:
         """Good cards, and the exchanges they took."""
         tallies = []
         stations = []
-        with progress(batch, wanted) as bar:
+        with progress(batch, wanted) as bar, ExitStack() as stack:
             for slot in self._readers.slots(profile):
+                stack.enter_context(closing(slot))
                 tally = Tally()
                 station = Station(
                     slot,
@@ -233,6 +232,15 @@ def _prepare_folder(out: Path) -> None:
         )
     out.mkdir(parents=True, exist_ok=True)
     (out / _MARKER).touch()
+
+
+def _clear(hopper: Path) -> None:
+    """Remove blanks that were not needed; a card that a fault left in work stays."""
+    for image in hopper.glob("*.img"):
+        if describe_image(image).state == "blank":
+            image.unlink()
+    with suppress(OSError):
+        hopper.rmdir()
 
 
 def _report(

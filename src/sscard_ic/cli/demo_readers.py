@@ -145,6 +145,10 @@ class _FedSlot:
         self._place.remove()
         self._deck.release(good)
 
+    def close(self) -> None:
+        """Let go of the reader."""
+        self._slot.close()
+
 
 def _deck(out: Path, profile: CardProfile, hopper: str) -> VirtualDeck:
     return VirtualDeck(out / hopper, out / "cards", out / "rejected", partial(new_blank, profile))

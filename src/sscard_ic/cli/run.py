@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -96,7 +96,7 @@ def run(
             ledger.reopen_failed(name)
         _give_up_lost(ledger, name, lost)
         bar = stack.enter_context(progress(tr("制卡", "making cards"), waiting(ledger, name)))
-        slots = open_slots(readers, tell=bar.tell)
+        slots = [stack.enter_context(closing(slot)) for slot in open_slots(readers, tell=bar.tell)]
         make = partial(Station, ledger=ledger, profile=profile, keys=service, habits=HabitBook())
         tallies = [Tally() for _ in slots]
         stations = [

@@ -73,3 +73,7 @@ class Slot(Protocol):
         A card that is left is not offered again by this slot.
         """
         ...
+
+    def close(self) -> None:
+        """Let go of the slot itself, and of a card that is still connected."""
+        ...

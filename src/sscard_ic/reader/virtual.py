@@ -182,11 +182,15 @@ class VirtualDeck:
             raise CardError(error.what, where=error.where, hint=error.hint) from error
         return self._connection
 
-    def release(self, good: bool | None) -> None:
-        """Move the card to the good or to the rejected ones, or (None) leave it in the hopper."""
+    def close(self) -> None:
+        """Close the image of a card that is still connected."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def release(self, good: bool | None) -> None:
+        """Move the card to the good or to the rejected ones, or (None) leave it in the hopper."""
+        self.close()
         if self._current is not None and good is None:
             self._left.add(self._current)
         elif self._current is not None:
