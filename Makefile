@@ -32,7 +32,7 @@ lint: dev-venv ## style, types, and the arrows between the packages
 docs: dev-venv ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bench: dev-venv ## run the benchmarks
+bench: pcsc-venv ## run the benchmarks
 	@set -e; for script in tools/bench/*.py; do echo "$(BIN)/python $$script"; $(BIN)/python "$$script"; done
 
 lock: ## resolve requirements/*.txt anew (UPGRADE=1: to the newest versions)

@@ -95,6 +95,15 @@ def test_a_card_that_leaves_is_told_and_comes_back(
     assert "insert" in result.stderr
 
 
+def test_a_recorded_session_names_its_reader(
+    reader: str, sscard: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "a.trace"
+    recorded = sscard("trace", "record", str(file), "--", "read", "--reader", reader)
+    assert recorded.exit_code == 0, recorded.output
+    assert f"# reader: {reader}\n" in file.read_text(encoding="utf-8")
+
+
 def test_a_reader_that_is_held_is_busy_and_says_so(
     reader: str, sscard: Callable[..., Result]
 ) -> None:

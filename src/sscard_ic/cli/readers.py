@@ -10,7 +10,7 @@ import click
 
 from sscard_ic.reader import Connection, open_connection, open_session
 from sscard_ic.reader.opening import ENVIRONMENT
-from sscard_ic.reader.pcsc import Access, ProtocolChoice, transaction
+from sscard_ic.reader.pcsc import Access, PcscConnection, ProtocolChoice, transaction
 from sscard_ic.reader.pcsc.transaction import noted
 from sscard_ic.reader.trace import traced
 
@@ -66,7 +66,12 @@ def session(
     trace = context.find_root().meta.get(TRACE) if context else None
     connection = driver = open_connection(reader, access=access, protocol=protocol)
     try:
-        connection = traced(driver, trace) if plain else open_session(driver, trace=trace)
+        # The name of an image would tell which card it is.
+        name = driver.name if isinstance(driver, PcscConnection) else ""
+        if plain:
+            connection = traced(driver, trace, name)
+        else:
+            connection = open_session(driver, trace=trace, reader=name)
         with transaction(driver), noted():
             yield connection
     finally:

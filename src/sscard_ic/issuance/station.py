@@ -125,8 +125,10 @@ class Station:
                 foreman.settle(visit)
 
     def _open(self, foreman: Foreman) -> Connection:
-        connection = self._slot.connect()
-        return Obedient(open_session(connection, tally=self._tally, trace=self._trace), foreman)
+        session = open_session(
+            self._slot.connect(), tally=self._tally, trace=self._trace, reader=self.name
+        )
+        return Obedient(session, foreman)
 
     def _release(self, verdict: bool | None, foreman: Foreman) -> None:
         self._offered = False
