@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.pcsc.conftest import Insert, InsertAll
+from tests.pcsc.events import expect
 from tests.pcsc.plain_card import PlainCard, torn
 from tests.pcsc.plain_client import LEAVE, PlainClient
 from tests.support.plant import Issued
@@ -79,6 +80,12 @@ def standing(
     client.await_card(slot.name)
     yield Standing(card, slot.name, client)
     card.behave()
+
+
+@pytest.fixture
+def quick_power_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These cards need no two seconds until they have power."""
+    monkeypatch.setattr("sscard_ic.reader.pcsc.connection._POWER_UP", SHORT)
 
 
 @pytest.fixture
@@ -345,7 +352,7 @@ def test_mute_at_power_up(client: PlainClient, free_slot: ReaderSlot) -> None:
     with ReaderMonitor() as monitor, VpcdSlot(free_slot.port) as place:
         monitor.readers()
         place.insert(card)
-        assert monitor.wait(20) == (ReaderEvent("card inserted", free_slot.name, b""),)
+        expect(monitor, ReaderEvent("card inserted", free_slot.name, b""))
         state = {state.name: state for state in monitor.readers()}[free_slot.name]
         assert (state.card, state.atr) == ("mute", b"")
         with pytest.raises(MuteCard) as caught:
@@ -441,6 +448,7 @@ def test_service_killed_in_the_middle_of_an_exchange_and_restarted(
     assert opened(standing.reader).transmit(CHALLENGE) == b"\x90\x00"
 
 
+@pytest.mark.usefixtures("quick_power_up")
 def test_a_service_that_does_not_answer(service: PcscService, free_slot: ReaderSlot) -> None:
     def send(signal: str) -> None:
         subprocess.run([*machine.as_root(), "kill", f"-{signal}", str(service.pid)], check=True)
@@ -502,6 +510,7 @@ def test_no_person_is_asked_inside_a_transaction(opened: Open, standing: Standin
     assert_no_transaction()
 
 
+@pytest.mark.usefixtures("quick_power_up")
 def test_the_wait_for_a_transaction_has_an_end(opened: Open, standing: Standing) -> None:
     """And nothing of what was waited for happens later."""
     first = opened(standing.reader, "shared")
