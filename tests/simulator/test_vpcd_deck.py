@@ -13,6 +13,10 @@ from tests.simulator.cards import with_dialect
 from tests.support.vpcd_driver import NoAnswer, VpcdDriver
 
 from sscard_ic.base import InputError, Text
+from sscard_ic.issuance.specimen import SpecimenMaker
+from sscard_ic.profile import load
+from sscard_ic.reader import open_session
+from sscard_ic.reader.virtual import new_blank, open_virtual
 from sscard_ic.simulator import (
     Fault,
     FaultFile,
@@ -139,6 +143,24 @@ def test_a_card_that_was_not_used_stays(tmp_path: Path, driver: VpcdDriver) -> N
         assert (bench.slot.resting, driver.seen) == (None, 1)
     assert names(tmp_path) == ["a"]
     assert bench.finished == 0
+
+
+def test_a_card_that_was_begun_comes_back_once(tmp_path: Path, driver: VpcdDriver) -> None:
+    """Whoever was stopped in the middle of its personalization goes on with it."""
+    make(tmp_path, "a", "c")
+    profile = load("dalian")
+    image = new_blank(profile, tmp_path)
+    connection = open_virtual(image)
+    SpecimenMaker(profile).make(open_session(connection), "initialised")
+    connection.close()
+    image.rename(tmp_path / "b.img")
+    bench = Bench(tmp_path, driver)
+    with bench.running(until_empty=True):
+        for number in (1, 2, 3, 4):
+            bench.use(number)
+    assert bench.inserted == ["a", "b", "b", "c"]
+    assert names(tmp_path / "done") == ["a", "b", "c"]
+    assert bench.finished == 3
 
 
 def test_a_card_may_be_finished_as_soon_as_it_has_no_power(

@@ -10,6 +10,7 @@ from sscard_ic.base import InputError, Text
 from sscard_ic.simulator.card import VirtualCard
 from sscard_ic.simulator.factory import open_card
 from sscard_ic.simulator.fault_file import move_image
+from sscard_ic.simulator.inspection import describe_image
 from sscard_ic.simulator.memory import ImageInUse
 from sscard_ic.simulator.vpcd import VpcdSlot
 
@@ -51,6 +52,7 @@ class VpcdDeck:
         self._stopped = threading.Event()
         self._passed: set[Path] = set()
         self._told: set[Path] = set()
+        self._begun: set[Path] = set()
 
     def run(self, *, until_empty: bool = False) -> int:
         """Feed cards until :meth:`stop`, or until none is left; the number of finished ones.
@@ -74,7 +76,7 @@ class VpcdDeck:
                 self._slot.close()
                 card.close()
             insist = True
-            if done:
+            if done and not self._to_be_continued(image):
                 self._file(image)
                 finished += 1
         return finished
@@ -84,7 +86,8 @@ class VpcdDeck:
         self._stopped.set()
 
     def _take(self) -> tuple[Path, VirtualCard] | None:
-        for image in sorted(self._folder.glob("*.img")):
+        images = self._folder.glob("*.img")
+        for image in sorted(images, key=lambda image: (image not in self._begun, image)):
             if image in self._passed:
                 continue
             try:
@@ -116,6 +119,12 @@ class VpcdDeck:
             self._passed.add(image)
         slot.remove()
         return done
+
+    def _to_be_continued(self, image: Path) -> bool:
+        if image in self._begun or describe_image(image).state != "open":
+            return False
+        self._begun.add(image)
+        return True
 
     def _file(self, image: Path) -> None:
         done = self._folder / _DONE
