@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sscard_ic.apdu import StatusWord
-from sscard_ic.apdu.masked import Masked
+from sscard_ic.apdu.masked import LONGEST, Masked
 from sscard_ic.apdu.trace import (
     Answer,
     Closed,
@@ -35,10 +35,10 @@ _no_answer = st.builds(
     NoAnswer, st.sampled_from(["mute", "no card", "reset by another program"]), _microseconds
 )
 _answer = st.builds(Answer, _masked, st.integers(0, 0xFFFF).map(StatusWord), _microseconds)
-_words = st.text(max_size=20).map(lambda text: " ".join(text.split()))
+_words = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=20)
 _opened = st.builds(
     Opened,
-    _words.map(lambda text: text.encode("utf-8", "replace").decode()),
+    _words.map(lambda text: " ".join(text.split())),
     st.just("2026-11-21T08:00:00Z"),
     st.sampled_from(["T=0", "T=1"]),
     st.booleans(),
@@ -173,7 +173,7 @@ def test_people_may_space_and_annotate() -> None:
         (b"> 00A4020002EF0\n", "file:3: an odd number of hex digits"),
         (b"> 00A4 0200 02 EFGG\n", "file:3: neither hex digits nor ‹n bytes›"),
         ("> 00200000 ‹0 bytes›\n".encode(), "file:3: neither hex digits nor ‹n bytes›"),
-        ("> raw ‹999999 bytes› ‹999999 bytes›\n".encode(), "file:3: 1999998 bytes are more"),
+        ("> raw ‹999999 bytes› ‹999999 bytes›\n".encode(), "file:3: more than 1000000 bytes"),
         ("> 002000 ‹3 bytes›\n".encode(), "file:3: a command with hidden data is its header"),
         ("> 00200000 ‹70000 bytes›\n".encode(), "file:3: a command with hidden data"),
         ("> 00200000 ‹300 bytes› Le 00\n".encode(), "file:3: a command with hidden data"),
@@ -210,6 +210,16 @@ def test_long_lines_of_nothing_are_read_at_once(mark: bytes) -> None:
     assert last.line in (3, 4)
 
 
+def test_long_lines_of_bytes_are_read_at_once() -> None:
+    """Every part is taken once, and none after the most that a command can have."""
+    *_, long = scan(SMALL + b"> " + b"00 " * LONGEST + b"\n")
+    assert isinstance(long, Exchange)
+    assert len(long.command) == LONGEST
+    *_, refused = scan(SMALL + b"> " + b"00 " * LONGEST + b"00 no hex digits\n")
+    assert isinstance(refused, Damage)
+    assert "more than 1000000 bytes" in refused.what.en
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -244,4 +254,19 @@ def test_names_of_readers_stay_on_one_line() -> None:
         write([Opened(reader="a\n> 00\udc80"), Reset(True, Masked.of(b";"))]).encode(), "f"
     )
     assert isinstance(opened, Opened)
-    assert opened.reader == "a > 00?"
+    assert opened.reader == "a > 00"
+
+
+def test_what_a_terminal_would_obey_is_neither_written_nor_read() -> None:
+    escape = "ACME\x1b]0;title\x07 \x9b31m\u202e01"
+    written = write([Opened(reader=escape, program=escape), Reset(True, Masked.of(b";"))])
+    foreign = f"# sscard trace 1\n# reader: {escape}\n# program: {escape}\nR cold 3B\n"
+    for text in (written, foreign):
+        opened, _ = parse(text.encode(), "f")
+        assert isinstance(opened, Opened)
+        assert opened.reader == opened.program == "ACME ]0;title 31m 01"
+    assert written.replace("\n", "").isprintable()
+    for header in ("# protocol: \x1b[2J", "# redacted: \x1b[2J", "# sscard trace 1\x1b[2J"):
+        told = what(f"# sscard trace 1\n{header}\n".encode())
+        assert told.isprintable()
+        assert "[2J" in told

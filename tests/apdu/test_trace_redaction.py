@@ -42,6 +42,7 @@ def answer(command: str, data: str, *, secret: bool = False) -> str:
         "0088000011" + "11" * 17,  # with the version of the key
         "80E0010010000000001AEF80C300800018EFEF00FF",  # ref 11 §8
         "80E0020000",
+        "80CA9F7909",
         "00DC0104060304322E3030",  # specification version
         "00DC01040E040C915600000221020021020001",  # initialising institution
         "00DC051C06050420261121",  # date of issue
@@ -65,11 +66,11 @@ def test_names_structure_and_challenges_are_shown(command: str) -> None:
         ("0088000009" + "55" * 9 + "08", "00880000 ‹9 bytes› Le 08"),
         ("00D6008003555555", "00D60080 ‹3 bytes›"),
         ("BFDE481218" + "55" * 24, "BFDE4812 ‹24 bytes›"),  # PSAM: factors
-        ("80FA000008" + "55" * 8 + "08", "80FA0000 ‹8 bytes› Le 08"),
+        ("80FA000008" + "55" * 8 + "00", "80FA0000 ‹8 bytes› Le 00"),
         ("04DC01040A" + "0304322E3030" + "55" * 4, "04DC0104 ‹10 bytes›"),  # with MAC
         ("00D600000001" + "2C" + "55" * 300, "00D60000 ‹300 bytes›"),
         ("00D600000001" + "2C" + "55" * 300 + "0000", "00D60000 ‹300 bytes› Le 0000"),
-        ("00D60000000003555555" + "0200", "00D60000 ‹3 bytes› Le 0200"),
+        ("00880000000003555555" + "0200", "00880000 ‹3 bytes› Le 0200"),
         ("00A4040011" + "55" * 17, "00A40400 ‹17 bytes›"),  # longer than any name
     ],
 )
@@ -119,10 +120,34 @@ def test_whatever_comes_as_a_secret_is_hidden_behind_its_header() -> None:
         ("00200000123456", "raw 00200000 ‹3 bytes›"),  # a PIN without its length
         ("00A404000FFF", "raw 00A40400 ‹2 bytes›"),
         ("00D60000000003555555", "raw 00D60000 ‹6 bytes›"),  # extended where short would do
+        # Lc forgotten or wrong, so that a PIN or the end of a key is where Le would be
+        ("00200000001234", "raw 00200000 ‹3 bytes›"),
+        ("805E0100001234", "raw 805E0100 ‹3 bytes›"),
+        ("0020000012", "raw 00200000 ‹1 byte›"),
+        ("0020000002123456", "raw 00200000 ‹4 bytes›"),
+        ("002000000312345678", "raw 00200000 ‹5 bytes›"),
+        ("80D4000017" + "55" * 24, "raw 80D40000 ‹25 bytes›"),
+        ("80FA000008" + "55" * 9, "raw 80FA0000 ‹10 bytes›"),
+        ("00D60000000003555555" + "0200", "raw 00D60000 ‹8 bytes›"),
     ],
 )
 def test_commands_whose_lengths_disagree(command: str, expected: str) -> None:
     assert shown(command) == expected
+
+
+@given(
+    st.sampled_from(["00200000", "805E0100", "84240001", "80D40000", "00D40100", "00820004"]),
+    st.binary(max_size=40),
+)
+def test_behind_the_header_of_a_command_with_secrets_no_data_are_shown(
+    header: str, body: bytes
+) -> None:
+    """Whatever Lc says: only an Lc that agrees, and 00, are shown."""
+    first, *rest = Redactor().command(bytes.fromhex(header) + body).parts
+    assert isinstance(first, bytes)
+    size = rest[0] if rest and isinstance(rest[0], int) else 0
+    assert not any(first[4:]) or int.from_bytes(first[4:], "big") == size
+    assert [part for part in rest if isinstance(part, bytes) and any(part)] == []
 
 
 @pytest.mark.parametrize(

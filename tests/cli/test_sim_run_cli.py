@@ -19,7 +19,7 @@ from tests.simulator.cards import with_dialect
 from tests.simulator.vpcd_slots import CHALLENGE, QUICK, free_port, new_card
 from tests.support.vpcd_driver import NoAnswer, VpcdDriver
 
-from sscard_ic.apdu.trace import Exchange, parse
+from sscard_ic.apdu.trace import Closed, Exchange, Opened, Reset, parse
 from sscard_ic.cli import root, sim_run
 from sscard_ic.simulator import Fault, FaultFile, VpcdSlot, VpcdTimes, blank
 
@@ -157,6 +157,41 @@ def test_a_deck_until_it_is_empty_with_a_trace(tmp_path: Path, driver: VpcdDrive
     assert told[-1]["error"]["message"] == "not an image of a virtual card"
     exchanges = [e for e in parse(trace.read_bytes(), "trace") if isinstance(e, Exchange)]
     assert len(exchanges) == 2
+
+
+def test_a_trace_is_continued(tmp_path: Path, driver: VpcdDriver) -> None:
+    (image,) = make(tmp_path, "a")
+    trace = tmp_path / "a.trace"
+    for seen in (1, 2):
+        with running(image, "--port", str(driver.port), "--trace", str(trace)) as process:
+            driver.wait(lambda n=seen: driver.seen == n)  # type: ignore[misc]
+            driver.power_on()
+            driver.apdu(CHALLENGE)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
+        driver.wait(lambda: not driver.present)
+    expected = [Opened, Reset, Exchange, Closed] * 2
+    assert [type(event) for event in parse(trace.read_bytes(), "trace")] == expected
+
+
+def test_a_trace_takes_the_place_of_no_other_file(tmp_path: Path, driver: VpcdDriver) -> None:
+    (image,) = make(tmp_path, "a")
+    content = Path(image).read_bytes()
+    deck = ("--deck", str(tmp_path))
+    for cards in ((image,), deck):
+        result = run(*cards, "--port", str(driver.port), "--trace", image)
+        assert result.exit_code == 1
+        assert "the file exists and is no trace" in result.stderr
+        assert Path(image).read_bytes() == content
+    assert driver.seen == 0
+
+
+def test_no_trace_is_begun_for_a_card_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "x.img").write_text("no card\n")
+    trace = tmp_path / "x.trace"
+    assert run(str(tmp_path / "x.img"), "--trace", str(trace)).exit_code == 1
+    assert not trace.exists()
 
 
 def test_no_reader(tmp_path: Path) -> None:

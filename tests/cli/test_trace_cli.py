@@ -84,8 +84,9 @@ def test_a_command_is_recorded_without_what_it_read(desk: Desk) -> None:
 
 
 def test_a_pin_is_not_recorded(desk: Desk) -> None:
-    result = desk.record("--", "card", "activate", "--reader", desk.card)
+    result = desk.record("--", "card", "activate", "--json", "--reader", desk.card)
     assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["replayed"] is False
     assert "\n> 00200000 ‹3 bytes›\n< 9000 " in desk.text
     assert "\n> 805E0100 ‹7 bytes›\n< 9000 " in desk.text
     assert PIN not in desk.text
@@ -114,32 +115,42 @@ def test_secrets_only_with_the_switch_and_a_warning(desk: Desk) -> None:
 
 
 def test_a_file_that_becomes_secret_becomes_private(desk: Desk) -> None:
-    desk.trace.write_text("old")
+    desk.trace.write_text(TRACE, encoding="utf-8")
     desk.trace.chmod(0o644)
     result = desk.record("--with-secrets", "--force", "--", "read", "--reader", desk.card)
     assert result.exit_code == 0, result.output
     assert stat.S_IMODE(os.stat(desk.trace).st_mode) == 0o600
     assert desk.text.startswith("# sscard trace 1\n")
+    assert "Virtual PCD" not in desk.text
 
 
 def test_an_existing_file_is_kept_without_force(desk: Desk) -> None:
-    desk.trace.write_text("mine")
+    desk.trace.write_text(TRACE, encoding="utf-8")
     refused = desk.record("--", "card", "activate", "--reader", desk.card)
     assert refused.exit_code == 1
     assert "the file exists already" in refused.stderr
     assert "--force" in refused.stderr
-    assert desk.text == "mine"
+    assert desk.text == TRACE
     # The card was not touched either: its initial PIN is still there.
     assert desk.record("--force", "--", "card", "activate", "--reader", desk.card).exit_code == 0
-    assert "mine" not in desk.text
+    assert "Virtual PCD" not in desk.text
+
+
+def test_a_file_that_is_no_trace_is_kept_even_with_force(desk: Desk) -> None:
+    desk.trace = desk.folder / "card.img"
+    content = desk.trace.read_bytes()
+    refused = desk.record("--force", "--", "read", "--reader", desk.card)
+    assert refused.exit_code == 1
+    assert "the file exists and is no trace" in refused.stderr
+    assert desk.trace.read_bytes() == content
 
 
 def test_a_command_without_a_card(desk: Desk) -> None:
-    desk.trace.write_text("mine")
+    desk.trace.write_text(TRACE, encoding="utf-8")
     result = desk.record("--force", "--", "profile", "list")
     assert result.exit_code == 0
     assert "opened no session with a card; nothing was recorded" in result.stderr
-    assert desk.text == "mine"
+    assert desk.text == TRACE
 
 
 def test_the_exit_code_is_that_of_the_command(desk: Desk) -> None:
@@ -207,6 +218,21 @@ def test_a_trace_as_a_table(desk: Desk) -> None:
     assert lines[6][:3] == ["13", "warm", "reset"]
     assert lines[7] == ["4", "15", "?", "FF00000001", "(cut", "off", "here)"]
     assert " ".join(lines[-1]) == "4 exchanges, 293 bytes sent, 4 received, 23.772 ms"
+
+
+def test_a_single_exchange_is_told_as_one(desk: Desk) -> None:
+    content = "# sscard trace 1\nR cold 3B00\n> 00\n< 6700 1.000\n"
+    assert (
+        "\n1 exchange, 1 byte sent, 2 received, 1.000 ms\n" in shown(desk, content=content).stdout
+    )
+
+
+def test_escape_sequences_do_not_reach_the_terminal(desk: Desk) -> None:
+    content = TRACE.replace("Virtual PCD", "Virtual\x1b]0;title\x07\x9b PCD")
+    assert "Virtual ]0;title PCD 00 00" in shown(desk, content=content).stdout
+    assert json.loads(shown(desk, "--json", content=content).stdout)["sessions"][0]["reader"] == (
+        "Virtual ]0;title PCD 00 00"
+    )
 
 
 def test_a_trace_as_a_table_in_chinese(desk: Desk) -> None:
@@ -302,6 +328,18 @@ def test_a_missing_file(desk: Desk) -> None:
 # -- replay ----------------------------------------------------------------------------------
 
 
+def test_the_examples_of_the_help_work_one_after_the_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(desk.folder)
+    for command in ("record", "replay"):
+        said = desk.sscard("trace", command, "--help").stdout
+        example = said.partition("For example: sscard ")[2].partition("\n")[0]
+        assert example.startswith(f"trace {command} ")
+        result = desk.sscard(*example.split())
+        assert result.exit_code == 0, result.output
+
+
 def test_a_full_recording_replays_strictly(desk: Desk) -> None:
     recorded = desk.record("--with-secrets", "--", "read", "--json", "--reader", desk.card)
     (desk.folder / "card.img").unlink()
@@ -323,6 +361,10 @@ def test_a_redacted_recording_replays_only_tolerantly(desk: Desk) -> None:
     items = {item["path"]: item["value"] for item in json.loads(tolerant.stdout)["items"]}
     assert items["SSSE.EF05.03"] == "2.00"
     assert items["SSSE.EF06.08"] == ""
+    by_reader = desk.sscard("read", "--json", "--reader", f"replay:tolerant:{desk.trace}")
+    assert by_reader.stdout == tolerant.stdout
+    assert by_reader.stderr == tolerant.stderr
+    assert tolerant.stderr.count("This recording is redacted") == 1
 
 
 def test_an_activation_is_replayed_with_its_pins(desk: Desk) -> None:
@@ -361,6 +403,8 @@ def test_a_redacted_activation_is_replayed_with_any_pins(desk: Desk) -> None:
     arguments = ("trace", "replay", "--tolerant", str(desk.trace), "--", "card", "activate")
     replayed = desk.sscard(*arguments, SSCARD_PIN="975310", SSCARD_NEW_PIN="271828")
     assert replayed.exit_code == 0, replayed.output
+    told = json.loads(desk.sscard(*arguments, "--json").stdout)
+    assert (told["activated"], told["recorded"], told["replayed"]) == (True, False, True)
     longer = desk.sscard(*arguments, SSCARD_PIN="97531086", SSCARD_NEW_PIN="271828")
     assert longer.exit_code == 1
     assert "the recording holds no command 00200000" in longer.stderr

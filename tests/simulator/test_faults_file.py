@@ -138,6 +138,8 @@ DAMAGED = {
     b"[]": "no format",
     b'{"format": "sscard virtual card"}': "no format",
     b'{"format": "sscard card faults", "version": 2}': "version is not 1",
+    b'{"format": "sscard card faults", "version": true}': "version is not 1",
+    b'{"format": "sscard card faults", "version": 1.0}': "version is not 1",
     b'{"format": "sscard card faults", "version": 1}': "faults is no list",
 }
 ENTRIES = {
@@ -147,6 +149,8 @@ ENTRIES = {
     '{"id": "a"}': "entry 1, kind: a fault without its kind",
     '{"id": "a", "kind": "burnt"}': "entry 1, burnt: there is no such fault; known are removed",
     '{"id": "a", "kind": "slow"}': "entry 1, milliseconds: the fault slow needs it",
+    '{"id": "a", "kind": "mute", "times": -1}': "entry 1, times: a whole number is expected",
+    '{"id": "a", "kind": "mute", "times": null}': "entry 1, times: a whole number is expected",
     '{"id": "a", "kind": "mute", "x": 1}': "entry 1, x: a fault has no such field",
 }
 for entries, reason in ENTRIES.items():
@@ -244,6 +248,18 @@ class TestInUse:
         assert orders_of(image) == []
         card.close()
 
+    def test_an_order_that_is_changed_by_hand(self, image: Path) -> None:
+        """Under its id: what the card knows of it is out of date."""
+        file = FaultFile(image)
+        file.order(Fault("status", after=1, status=0x6F00))
+        card = open_card(image)
+        card.power_on()
+        assert exchange(card) == "9000"
+        (id_,) = file.read()
+        file.settle(id_, Fault("status", status=0x6F01))
+        assert [exchange(card) for _ in range(2)] == ["6f01", "9000"]
+        card.close()
+
     def test_a_strike_is_taken_off_the_order(self, image: Path) -> None:
         FaultFile(image).order(Fault("removed", after=1, times=3))
         seen = []
@@ -336,6 +352,22 @@ class TestMoved:
         assert exchange(card) == "6f00"
         card.close()
         assert sorted(target.parent.iterdir()) == [target]
+
+    @pytest.mark.parametrize("held", ["source", "target"])
+    def test_both_folders_are_locked(
+        self, held: str, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fault_file, "_PATIENCE", 0.02)
+        target = tmp_path / "good" / "card.img"
+        target.parent.mkdir()
+        holder = os.open((image if held == "source" else target).parent, os.O_RDONLY)
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        with pytest.raises(FaultFileError, match="cannot be used"):
+            move_image(image, target)
+        assert image.exists()
+        os.close(holder)
+        move_image(image, target)
+        assert target.exists()
 
     def test_orders_for_an_older_card_of_that_name_are_dropped(
         self, image: Path, tmp_path: Path

@@ -18,7 +18,7 @@ from tests.simulator.cards import DF01, SERIAL, SSSE, STEPS, VERIFY, Card, Rando
 
 from sscard_ic.base import InputError
 from sscard_ic.profile import CardProfile
-from sscard_ic.simulator import Memory, blank, describe_image, open_image
+from sscard_ic.simulator import ImageInUse, Memory, blank, describe_image, open_image
 
 UPDATE = "00DC022C030201{:02X}"
 
@@ -51,6 +51,7 @@ def test_every_step_is_on_disk_before_its_answer(tmp_path: Path) -> None:
     for apdu in (SSSE, "0020000003999999", VERIFY, "805E010007123456FF654321"):
         card.sw(apdu)
         assert _on_disk(path) == card.chip.persistent_state()
+    card.chip.close()
     again = open_image(path)
     assert again.persistent_state() == card.chip.persistent_state()
 
@@ -185,16 +186,46 @@ def test_two_programs_cannot_hold_one_card(image: Path) -> None:
     open_image(image).close()
 
 
+def test_one_program_holds_a_card_once(image: Path) -> None:
+    chip = open_image(image)
+    link = image.with_name("link.img")
+    os.link(image, link)
+    for path in (image, link):
+        with pytest.raises(ImageInUse):
+            open_image(path)
+    assert describe_image(image).state == "issued"
+    # Neither a refused opening nor a look lets go of it.
+    other = subprocess.run(
+        [sys.executable, "-c", _HOLDING, str(image)], capture_output=True, check=False
+    )
+    assert b"ImageInUse" in other.stderr
+    chip.close()
+    open_image(link).close()
+
+
+def test_a_killed_program_leaves_no_lock(image: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLDING, str(image)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == b"open"
+        holder.kill()
+    open_image(image).close()
+
+
 def test_a_file_replaced_while_it_is_opened(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def replaced(descriptor: int, command: int) -> None:
         image.rename(image.with_name("old.img"))
         image.write_bytes(image.with_name("old.img").read_bytes())
 
-    monkeypatch.setattr(fcntl, "lockf", replaced)
+    monkeypatch.setattr(fcntl, "flock", replaced)
     with pytest.raises(InputError, match="another program"):
         open_image(image)
 
-    monkeypatch.setattr(fcntl, "lockf", lambda descriptor, command: image.unlink())
+    monkeypatch.setattr(fcntl, "flock", lambda descriptor, command: image.unlink())
     with pytest.raises(InputError, match="another program"):
         open_image(image)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 from tests.simulator.cards import DF01, SSSE, VERIFY, finished_card
 
-from sscard_ic.apdu.trace import Closed, Event, Exchange, NoAnswer, Opened, Reset, parse
+from sscard_ic.apdu.masked import Masked
+from sscard_ic.apdu.trace import Answer, Closed, Event, Exchange, NoAnswer, Opened, Reset, parse
 from sscard_ic.base import FixedClock
 from sscard_ic.simulator import CardLost, Fault, FaultyCard, TracedCard
 
@@ -73,6 +75,57 @@ def test_secrets_and_the_number_of_the_card_are_left_out() -> None:
     assert "AAAA" not in text
     assert atr.hex().upper() not in text
     assert SSSE[:8] in text
+
+
+def test_the_number_of_the_card_is_left_out_of_every_reset() -> None:
+    card, out = traced()
+    card.power_on()
+    send(card, SSSE)
+    atrs = [card.reset(cold=False), card.reset(cold=True)]
+    send(card, SSSE)
+    card.close()
+    resets = [event for event in events(out) if isinstance(event, Reset)]
+    assert len(resets) == 3
+    for atr, reset in zip([atrs[0], *atrs], resets, strict=True):
+        assert isinstance(reset.outcome, Masked)
+        assert reset.outcome.hidden
+        assert reset.outcome.matches(atr)
+
+
+class Waiting:
+    """A card that leaves its answer waiting, also over a power-up."""
+
+    atr = bytes.fromhex("3B00")
+    protocol: Literal["T=0", "T=1"] = "T=0"
+    powered = True
+
+    def power_on(self) -> bytes:
+        return self.atr
+
+    def power_off(self) -> None:
+        pass
+
+    def reset(self, cold: bool) -> bytes:
+        return self.atr
+
+    def transmit(self, raw: bytes) -> bytes:
+        return bytes.fromhex("6F068404010203049000" if raw[1] == 0xC0 else "6108")
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_comes_after_a_power_up_belongs_to_no_command_before_it() -> None:
+    out = io.StringIO()
+    card = TracedCard(Waiting(), out)
+    card.power_on()
+    send(card, SSSE, "00C0000008")
+    card.power_off()
+    card.power_on()
+    send(card, "00C0000008")
+    fetched = [e.outcome for e in events(out) if isinstance(e, Exchange)]
+    data = [outcome.data for outcome in fetched if isinstance(outcome, Answer)]
+    assert data == [Masked(), Masked.of(bytes.fromhex("6F06840401020304")), Masked.of(8)]
 
 
 def test_a_card_that_lost_itself() -> None:

@@ -37,25 +37,22 @@ class Masked:
     @classmethod
     def of(cls, *parts: Part) -> Masked:
         """The parts one after the other."""
-        joined: list[Part] = []
+        joined: list[bytearray | int] = []
         for part in parts:
             last = joined[-1] if joined else None
-            whole: Part | None
-            if isinstance(part, bytes):
-                whole = last + part if isinstance(last, bytes) else None
-            else:
-                whole = last + part if isinstance(last, int) else None
-            if whole is not None:
-                joined[-1] = whole
+            if isinstance(part, bytes) and isinstance(last, bytearray):
+                last += part
+            elif isinstance(part, int) and isinstance(last, int):
+                joined[-1] = last + part
             elif part:
-                joined.append(part)
-        return cls(tuple(joined))
+                joined.append(bytearray(part) if isinstance(part, bytes) else part)
+        return cls(tuple([each if isinstance(each, int) else bytes(each) for each in joined]))
 
     @classmethod
     def parse(cls, text: str) -> Masked:
         """What :meth:`__str__` wrote; spaces mean nothing. Raises :class:`MaskError`."""
         parts: list[Part] = []
-        at = 0
+        at = size = 0
         while at < len(text):
             token = _TOKEN.match(text, at)
             if token is None:
@@ -68,16 +65,16 @@ class Masked:
                 parts.append(bytes.fromhex(digits))
             elif count := token["count"]:
                 parts.append(int(count))
-            at = token.end()
-        masked = cls.of(*parts)
-        if len(masked) > LONGEST:
-            raise MaskError(
-                Text(
-                    f"{len(masked)} 字节，超出命令和应答的最大长度",
-                    f"{len(masked)} bytes are more than a command or an answer can have",
+            size += _size(parts[-1]) if token.lastgroup else 0
+            if size > LONGEST:
+                raise MaskError(
+                    Text(
+                        f"超过 {LONGEST} 字节，命令和应答没有这么长",
+                        f"more than {LONGEST} bytes; no command or answer has so many",
+                    )
                 )
-            )
-        return masked
+            at = token.end()
+        return cls.of(*parts)
 
     def __len__(self) -> int:
         return sum([len(part) if isinstance(part, bytes) else part for part in self.parts])

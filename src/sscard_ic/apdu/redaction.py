@@ -24,6 +24,13 @@ _CREATE_FILE, _CREATE = b"\x80\xe0", b"\x01\x00"
 """CREATE FILE and its P1 P2; other ones carry the transport code or the number of the chip
 (ref 11 §5.1)."""
 
+_WITH_ANSWER = frozenset(
+    {_SELECT, _GET_CHALLENGE, _GET_RESPONSE, _INTERNAL_AUTHENTICATE, _READ_RECORD}
+    | {b"\x00\xb0", b"\x00\xca", b"\x80\xca"}
+)
+"""Commands that have an Le; besides these READ BINARY and GET DATA. Behind other ones, what looks
+like Le may be the end of a key or a PIN whose Lc was forgotten or is wrong."""
+
 _LONGEST_NAME = 16
 _LONGEST_CHALLENGE = 32
 _AUTHENTICATION_DATA = (8, 16, 17)
@@ -70,12 +77,16 @@ class Redactor:
         command = _parse(raw)
         if command is None or (secret and not command.data):
             return Masked.of(header, body)
+        start = HEADER
+        if command.data:
+            start += 1 if raw[HEADER] else 3
+        le = raw[start + len(command.data) :]
+        if any(le) and (secret or header[:2] not in _WITH_ANSWER):
+            return Masked.of(header, body)
         if not command.data:
             return Masked.of(raw)
         parts = [len(command.data)] if secret else _command_data(command)
-        start = HEADER + (1 if raw[HEADER] else 3)
-        tail = raw[start + len(command.data) :]
-        return _checked(Masked.of(raw[:start], *parts, tail), raw) or Masked.of(header, body)
+        return _checked(Masked.of(raw[:start], *parts, le), raw) or Masked.of(header, body)
 
     def answer(self, data: bytes) -> Masked:
         """The data of the answer to the last command, without its status word."""

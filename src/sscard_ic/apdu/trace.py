@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -94,10 +95,8 @@ def opening_lines(opened: Opened) -> str:
         "redacted": "yes" if opened.redacted else "no",
         "program": opened.program,
     }
-    # Names of readers come from elsewhere: whatever they hold, each stays on one line of UTF-8.
-    words = {key: " ".join(value.split()) for key, value in values.items()}
+    words = {key: _printable(value) for key, value in values.items()}
     header = "".join(f"# {key}: {value}\n" for key, value in words.items() if value)
-    header = header.encode("utf-8", "replace").decode("utf-8")
     return f"{_MAGIC}{VERSION}\n{header}"
 
 
@@ -165,6 +164,11 @@ def _lines(event: Event) -> Iterator[str]:
             yield no_answer_line(failure)
 
 
+def _printable(value: str) -> str:
+    """One line of what can be shown: names of readers, and files, come from elsewhere."""
+    return " ".join("".join(each if each.isprintable() else " " for each in value).split())
+
+
 def _line(*words: str) -> str:
     return " ".join(word for word in words if word) + "\n"
 
@@ -174,6 +178,11 @@ def _milliseconds(microseconds: int) -> str:
 
 
 # -- reading ---------------------------------------------------------------------------------
+
+
+def is_trace(start: bytes) -> bool:
+    """Whether a file that begins with ``start`` says that it is a trace."""
+    return start.removeprefix(codecs.BOM_UTF8).startswith(_MAGIC.encode())
 
 
 def parse(content: bytes, where: str) -> list[Event]:
@@ -265,7 +274,7 @@ class _Scanner:
         """The events that ``line`` completes."""
         if line.startswith(_MAGIC):
             yield from self.give_up()
-            self._begin(number, line.removeprefix(_MAGIC).strip())
+            self._begin(number, _printable(line.removeprefix(_MAGIC)))
         elif not self.begun:
             raise _WrongLine(_NO_TRACE.zh, _NO_TRACE.en)
         elif line.startswith("#"):
@@ -297,7 +306,7 @@ class _Scanner:
         found = _HEADER_LINE.fullmatch(line)
         if found is None or self._opened is None:
             return
-        key, value = found[1], found[2].strip()
+        key, value = found[1], _printable(found[2])
         match key, value:
             case "redacted", "yes" | "no":
                 self._opened = replace(self._opened, redacted=value == "yes")

@@ -58,7 +58,8 @@ def activate_command(
             check_profile(connection, profile)
         done = activate(connection, profile, old, new, ledger)
     if as_json:
-        print_json({"activated": True, "recorded": done.recorded, "profile": profile.name})
+        facts = {"activated": True, "recorded": done.recorded, "replayed": recording}
+        print_json({**facts, "profile": profile.name})
         return
     say(Text("卡已启用，密码已改。", "The card is activated, its PIN is changed."))
     if recording:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 import click
 
+from sscard_ic.base.errors import Text
+from sscard_ic.cli.common import say
 from sscard_ic.reader import Connection, open_connection, open_session
 from sscard_ic.reader.opening import ENVIRONMENT
 from sscard_ic.reader.pcsc import Access, PcscConnection, ProtocolChoice, transaction
 from sscard_ic.reader.pcsc.transaction import noted
+from sscard_ic.reader.replay import ReplayConnection
 from sscard_ic.reader.trace import traced
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,6 +52,12 @@ def protocol_option(command: F) -> F:
     )(command)
 
 
+_GUESSED = Text(
+    "此记录已脱敏：隐藏的数据按 00 给出，显示的内容不是卡上的内容",
+    "This recording is redacted: hidden data are given as 00 and are not what the card holds.",
+)
+
+
 @contextmanager
 def session(
     reader: str | None,
@@ -65,6 +74,8 @@ def session(
     context = click.get_current_context(silent=True)
     trace = context.find_root().meta.get(TRACE) if context else None
     connection = driver = open_connection(reader, access=access, protocol=protocol)
+    if isinstance(driver, ReplayConnection) and driver.tolerant and driver.hidden:
+        say(_GUESSED)
     try:
         # The name of an image would tell which card it is.
         name = driver.name if isinstance(driver, PcscConnection) else ""
@@ -72,7 +83,7 @@ def session(
             connection = traced(driver, trace, name)
         else:
             connection = open_session(driver, trace=trace, reader=name)
-        with transaction(driver), noted():
+        with transaction(driver), noted(), closing(connection):  # no other program before the reset
             yield connection
     finally:
         connection.close()

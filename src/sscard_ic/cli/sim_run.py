@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -15,6 +15,7 @@ import click
 
 from sscard_ic.base.errors import InputError, SscardError, Text
 from sscard_ic.cli.common import FAILED, json_option, language, tr
+from sscard_ic.reader.trace_file import check_trace, open_trace
 from sscard_ic.simulator import (
     DEFAULT_PORT,
     SlotEvent,
@@ -97,7 +98,7 @@ def _seconds(context: click.Context, option: click.Parameter, value: str) -> flo
 @click.option(
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write what programs send to this file, without secrets 脱敏通信记录.",
+    help="Append what programs send to this file, without secrets 脱敏通信记录.",
 )
 @json_option
 @click.pass_context
@@ -126,19 +127,19 @@ def run(
         times = VpcdTimes(back=back)
         return VpcdSlot(port + number, host, times=times, on_event=report.event)
 
-    with ExitStack() as stack:
-        out = stack.enter_context(trace.open("w", encoding="utf-8")) if trace else None
-        try:
-            stack.enter_context(_terminable())
+    try:
+        with _terminable():
+            if trace is not None:
+                check_trace(trace, "append")
             if deck is not None:
-                _run_deck(deck, slot_at(0), report, out, rest=rest, until_empty=until_empty)
+                _run_deck(deck, slot_at(0), report, trace, rest=rest, until_empty=until_empty)
             else:
-                _run_images(images, slot_at, report, out)
-        except KeyboardInterrupt:
-            report.say(Text("已停止", "stopped"))
-        except SscardError as error:
-            report.error(error)
-            context.exit(FAILED)
+                _run_images(images, slot_at, report, trace)
+    except KeyboardInterrupt:
+        report.say(Text("已停止", "stopped"))
+    except SscardError as error:
+        report.error(error)
+        context.exit(FAILED)
 
 
 def _check_usage(
@@ -158,8 +159,7 @@ def _check_usage(
         )
 
 
-def _open(image: Path, out: TextIO | None) -> VirtualCard:
-    card = open_card(image)
+def _traced(card: VirtualCard, image: Path, out: TextIO | None) -> VirtualCard:
     return card if out is None else TracedCard(card, out, name=image.name)
 
 
@@ -167,20 +167,23 @@ def _run_deck(
     folder: Path,
     slot: VpcdSlot,
     report: _Report,
-    out: TextIO | None,
+    trace: Path | None,
     *,
     rest: float,
     until_empty: bool,
 ) -> None:
+    out: TextIO | None = None
     deck = VpcdDeck(
         slot,
         folder,
         rest=rest,
-        open_card=lambda image: _open(image, out),
+        open_card=lambda image: _traced(open_card(image), image, out),
         on_skip=report.skipped,
     )
     report.when_over = deck.stop
-    with slot:
+    with ExitStack() as stack:
+        out = stack.enter_context(open_trace(trace, "append")) if trace else None
+        stack.enter_context(slot)
         done = deck.run(until_empty=until_empty)
     report.say(Text(f"用完 {done} 张", f"cards finished: {done}"))
 
@@ -189,16 +192,17 @@ def _run_images(
     images: tuple[Path, ...],
     slot_at: Callable[[int], VpcdSlot],
     report: _Report,
-    out: TextIO | None,
+    trace: Path | None,
 ) -> None:
     over = threading.Event()
     report.when_over = over.set
     slots = [slot_at(number) for number in range(len(images))]
     with ExitStack() as stack:
-        cards = []
-        for image in images:
-            cards.append(_open(image, out))
-            stack.callback(cards[-1].close)
+        cards = [stack.enter_context(closing(open_card(image))) for image in images]
+        if trace is not None:
+            out = stack.enter_context(open_trace(trace, "append"))
+            cards = [TracedCard(card, out, name=images[0].name) for card in cards]
+            stack.enter_context(closing(cards[0]))
         for slot in slots:
             stack.push(slot)
         # Every reader takes up to 0.4 s to ask for its card.

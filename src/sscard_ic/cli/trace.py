@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -17,6 +16,7 @@ from sscard_ic.cli.common import FAILED, json_option, say
 from sscard_ic.reader.opening import ENVIRONMENT
 from sscard_ic.reader.replay import open_replay
 from sscard_ic.reader.trace import Recording
+from sscard_ic.reader.trace_file import Existing, check_trace, open_trace, read_trace
 
 META = "sscard.trace"
 """Where the reader's session looks for the recording that it belongs to."""
@@ -43,7 +43,7 @@ def trace() -> None:
 @click.option(
     "--with-secrets", is_flag=True, help="Hide nothing: PINs, keys, personal data 记录明文."
 )
-@click.option("--force", is_flag=True, help="Replace FILE if it exists 覆盖已有文件.")
+@click.option("--force", is_flag=True, help="Replace FILE if it is a trace 覆盖已有记录.")
 @_inner_command
 @click.pass_context
 def record(
@@ -55,10 +55,13 @@ def record(
 
     Keys, PINs and personal data are replaced by their lengths. The exit code is that of COMMAND.
     """
-    _check_free(file, force)
+    existing: Existing = "replace" if force else "refuse"
+    check_trace(file, existing)  # before the command runs, not after it
     if with_secrets:
         click.echo(_WARNING, err=True)
-    recording = Recording(lambda: _open(file, with_secrets, force), with_secrets=with_secrets)
+    recording = Recording(
+        lambda: open_trace(file, existing, private=with_secrets), with_secrets=with_secrets
+    )
     ended = False
     try:
         with _meta(context, recording):
@@ -81,7 +84,7 @@ def show(file: Path, as_json: bool) -> None:
 
     What can be read of a damaged file is shown, with the lines that cannot; exit code 1 then.
     """
-    whole = trace_table.show(file.read_bytes(), str(file), as_json)
+    whole = trace_table.show(read_trace(file), str(file), as_json)
     if not whole:
         click.get_current_context().exit(FAILED)
 
@@ -96,7 +99,7 @@ def show(file: Path, as_json: bool) -> None:
 def replay(context: click.Context, file: Path, tolerant: bool, command: tuple[str, ...]) -> None:
     """Run another sscard command against a recording 重放.
 
-    For example: sscard trace replay read.trace -- read
+    For example: sscard trace replay --tolerant read.trace -- read
 
     The card answers what it answered then: --reader replay:FILE and replay:tolerant:FILE do the
     same. Without --tolerant every command must come in the recorded order and be the same. The
@@ -108,14 +111,7 @@ def replay(context: click.Context, file: Path, tolerant: bool, command: tuple[st
             where="--reader",
             hint=Text("去掉命令中的 --reader", "leave --reader out of the command"),
         )
-    if open_replay(file, tolerant=tolerant).hidden and tolerant:
-        say(
-            Text(
-                "此记录已脱敏：隐藏的数据按 00 给出，显示的内容不是卡上的内容",
-                "This recording is redacted: hidden data are given as 00 "
-                "and are not what the card holds.",
-            )
-        )
+    open_replay(file, tolerant=tolerant)  # what cannot be replayed is refused, whatever COMMAND is
     with _environment(ENVIRONMENT, f"replay:{'tolerant:' if tolerant else ''}{file}"):
         _run(context, command)
 
@@ -153,38 +149,6 @@ def _environment(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-def _check_free(file: Path, force: bool) -> None:
-    """Refuse before the command runs what could not be written after it."""
-    if not file.parent.is_dir():
-        raise InputError(
-            Text("没有这个目录", "there is no such folder"),
-            where=str(file.parent),
-            hint=Text("先建立目录，或另选位置", "make the folder, or choose another place"),
-        )
-    if file.exists() and not force:
-        raise _taken(file)
-
-
-def _taken(file: Path) -> InputError:
-    return InputError(
-        Text("文件已存在", "the file exists already"),
-        where=str(file),
-        hint=Text("另选文件名，或用 --force 覆盖", "choose another name, or replace it: --force"),
-    )
-
-
-def _open(file: Path, with_secrets: bool, force: bool) -> TextIO:
-    """The file, private when it will hold secrets."""
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
-    try:
-        descriptor = os.open(file, flags, 0o600 if with_secrets else 0o666)
-    except FileExistsError as error:
-        raise _taken(file) from error
-    if with_secrets and stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.chmod(file, 0o600)
-    return os.fdopen(descriptor, "w", encoding="utf-8", newline="\n")
 
 
 def _say_recorded(recording: Recording, file: Path) -> None:

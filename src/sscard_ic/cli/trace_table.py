@@ -208,9 +208,13 @@ def _summary(sessions: int, sums: _Sums) -> str:
     return several + tr(
         f"{sums.exchanges} 次交换，发送 {sums.sent} 字节，接收 {sums.received} 字节，"
         f"共 {_ms(sums.microseconds)} ms",
-        f"{sums.exchanges} exchanges, {sums.sent} bytes sent, {sums.received} received, "
-        f"{_ms(sums.microseconds)} ms",
+        f"{_count(sums.exchanges, 'exchange')}, {_count(sums.sent, 'byte')} sent, "
+        f"{sums.received} received, {_ms(sums.microseconds)} ms",
     )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 # -- for a program ---------------------------------------------------------------------------

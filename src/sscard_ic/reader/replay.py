@@ -14,6 +14,7 @@ from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.reader import errors
 from sscard_ic.reader.connection import TransmissionProtocol
 from sscard_ic.reader.errors import ReaderError
+from sscard_ic.reader.trace_file import read_trace
 
 
 class ReplayError(ReaderError):
@@ -84,9 +85,14 @@ class ReplayConnection:
 
     @property
     def hidden(self) -> bool:
-        """Whether answers are hidden, so that only a tolerant replay gives them, as 00."""
+        """Whether answers are hidden, which a tolerant replay gives as 00, and a strict one not."""
         outcomes = [step.outcome for step in self._steps if isinstance(step, Exchange)]
         return any(isinstance(each, Answer) and each.data.hidden for each in outcomes)
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether commands are taken in any order."""
+        return self._tolerant
 
     def transmit(self, command: Secretive) -> bytes:
         """The recorded answer."""
@@ -205,7 +211,7 @@ def open_replay(path: Path, *, tolerant: bool = False) -> ReplayConnection:
     Raises :class:`InputError` with the line when the file is damaged or no trace, and
     :class:`OSError` when it cannot be read.
     """
-    return ReplayConnection(parse(path.read_bytes(), str(path)), where=str(path), tolerant=tolerant)
+    return ReplayConnection(parse(read_trace(path), str(path)), where=str(path), tolerant=tolerant)
 
 
 def failure_text(kind: str) -> Text:
