@@ -6,16 +6,21 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
+from tests.pcsc.driver_support import SHORT
+from tests.pcsc.plain_card import PlainCard
 from tests.pcsc.plain_client import PlainClient
 
+from sscard_ic.reader.pcsc import Access, PcscConnection, open_pcsc
 from sscard_ic.simulator import VirtualCard
 from sscard_ic.simulator.vpcd import VpcdSlot
 from sscard_ic.testing.service import PcscService, ReaderSlot
 
 InsertAll = Callable[[Mapping[ReaderSlot, VirtualCard]], list[VpcdSlot]]
 Insert = Callable[[VirtualCard, ReaderSlot], VpcdSlot]
+Open = Callable[..., PcscConnection]
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +49,9 @@ def free_slots(service: PcscService, _turn: deque[ReaderSlot]) -> Callable[[int]
     """Give so many readers without a card."""
 
     def take(count: int) -> list[ReaderSlot]:
+        taken = [_turn[n] for n in range(count)]
         _turn.rotate(-count)
-        return [_turn[n] for n in range(count)]
+        return taken
 
     return take
 
@@ -96,3 +102,55 @@ def insert(insert_all: InsertAll) -> Insert:
         return insert_all({slot: card})[0]
 
     return put
+
+
+@dataclass
+class Standing:
+    """A card that stays in its reader from test to test."""
+
+    card: PlainCard
+    reader: str
+    client: PlainClient
+
+
+@pytest.fixture(scope="module")
+def _standing_place(
+    the_service: PcscService, _turn: deque[ReaderSlot]
+) -> Iterator[tuple[PlainCard, ReaderSlot]]:
+    slot = _turn.pop()
+    with VpcdSlot(slot.port) as place:
+        place.insert(card := PlainCard())
+        yield card, slot
+    _turn.append(slot)
+
+
+@pytest.fixture
+def standing(
+    client: PlainClient, _standing_place: tuple[PlainCard, ReaderSlot]
+) -> Iterator[Standing]:
+    """A well-behaved card in a reader."""
+    card, slot = _standing_place
+    card.behave()
+    client.await_card(slot.name)
+    yield Standing(card, slot.name, client)
+    card.behave()
+
+
+@pytest.fixture
+def quick_power_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These cards need no two seconds until they have power."""
+    monkeypatch.setattr("sscard_ic.reader.pcsc.connection._POWER_UP", SHORT)
+
+
+@pytest.fixture
+def opened(insert_all: InsertAll) -> Iterator[Open]:
+    """``open_pcsc`` whose connections are closed at the end, before the cards are taken out."""
+    connections = []
+
+    def open_(reader: str, access: Access = "exclusive", patience: float = 5.0) -> PcscConnection:
+        connections.append(open_pcsc(reader, access=access, patience=patience))
+        return connections[-1]
+
+    yield open_
+    for connection in connections:
+        connection.close()
