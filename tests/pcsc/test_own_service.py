@@ -83,6 +83,7 @@ def test_a_second_run_is_refused(service: PcscService) -> None:
 def test_a_foreign_service_is_named_and_left_alone(
     service: PcscService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "another.lock").touch()
     monkeypatch.setattr(service_module, "LOCK", tmp_path / "another.lock")
     pid = service.pid
     with pytest.raises(ServiceError, match=f"pcscd, pid {pid}: .* runs on this machine already"):

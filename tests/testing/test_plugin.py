@@ -136,3 +136,120 @@ def test_the_traces_of_a_failed_test_are_kept_and_named(pytester: pytest.Pyteste
     assert all("test_bad" in str(path) for path in named)
     kept = pytester.path / ".pytest_cache"
     assert {path.parent.name for path in kept.rglob("*.trace")} == {named[0].parent.name}
+
+
+class TestKeeping:
+    """Where the traces of failed tests go; the others run whatever becomes of them."""
+
+    def test_ids_of_any_length_and_form(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(
+            """
+            import pytest
+
+            IDS = ["x" * 260, "a b", "a_b", "\u5361" * 90, "/"]
+
+            @pytest.mark.parametrize("id", range(5), ids=IDS)
+            def test_bad(sscard_card, id):
+                sscard_card.connect()
+                assert False
+
+            def test_good():
+                pass
+            """
+        )
+        result = run(pytester)
+        result.assert_outcomes(failed=5, passed=1)
+        named = {line for line in result.outlines if line.endswith(".trace")}
+        assert len({Path(line).parent for line in named}) == 5
+        assert all(Path(line).is_file() for line in named)
+
+    def test_a_cache_that_cannot_be_written_to(
+        self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(cache: pytest.Cache, name: str) -> Path:
+            raise PermissionError(30, "Read-only file system", name)
+
+        monkeypatch.setattr(pytest.Cache, "mkdir", refuse)
+        pytester.makepyfile(
+            """
+            def test_bad(sscard_card):
+                assert False
+
+            def test_good():
+                pass
+            """
+        )
+        result = run(pytester)
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(["*sscard traces*", "could not be kept: *Read-only*"])
+
+    def test_those_of_an_earlier_run_go(self, pytester: pytest.Pytester) -> None:
+        test = """
+            def test_bad(sscard_cards):
+                for _ in range({}):
+                    sscard_cards.blank().connect()
+                assert False
+            """
+        for number in (3, 1):
+            path = pytester.makepyfile(test_it=test.format(number))
+            run(pytester).assert_outcomes(failed=1)
+            path.unlink()
+            kept = list((pytester.path / ".pytest_cache").rglob("*.trace"))
+            assert len(kept) == number
+
+
+def test_a_fault_is_for_the_first_card_that_is_made(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from sscard_ic.simulator import Fault, FaultFile
+
+        MARK = pytest.mark.sscard_fault("mute")
+
+        def ordered(image):
+            return list(FaultFile(image).read().values())
+
+        @MARK
+        @pytest.mark.sscard_fault("removed")
+        def test_two_fixtures(sscard_blank, sscard_card):
+            assert {fault.kind for fault in ordered(sscard_blank.image)} == {"mute", "removed"}
+            assert ordered(sscard_card.image) == []
+
+        @MARK
+        def test_the_other_way_round(sscard_card, sscard_blank, sscard_deck):
+            assert ordered(sscard_card.image) == [Fault("mute")]
+            assert ordered(sscard_blank.image) == []
+            assert sscard_deck.wait_card()
+            assert ordered(sscard_deck.current) == []
+
+        @MARK
+        @pytest.mark.parametrize("make", ["blank", "issued"])
+        def test_made_cards(sscard_cards, make):
+            cards = [getattr(sscard_cards, make)() for _ in range(2)]
+            assert [ordered(card.image) for card in cards] == [[Fault("mute")], []]
+        """
+    )
+    run(pytester).assert_outcomes(passed=4)
+
+
+def test_a_card_is_in_one_place(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from sscard_ic.base import CardError
+        from sscard_ic.simulator import ImageInUse
+
+        CHALLENGE = bytes.fromhex("0084000008")
+
+        def test_put_in_again(sscard_card, sscard_blank):
+            other, first = sscard_blank.connect(), sscard_card.connect()
+            again = sscard_card.connect()
+            for connection in (other, again):
+                assert connection.transmit(CHALLENGE)[-2:] == b"\\x90\\x00"
+            with pytest.raises(CardError):
+                first.transmit(CHALLENGE)
+            with pytest.raises(ImageInUse):
+                sscard_card.card()
+        """
+    )
+    run(pytester).assert_outcomes(passed=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import sys
@@ -44,6 +45,14 @@ class TestForeignService:
         for language in ("zh", "en"):
             assert "systemctl stop pcscd.socket" in refused.value.render(language)
 
+    def test_a_name_of_any_bytes(self, own_machine: Path) -> None:
+        process(own_machine, 76, "other")
+        (own_machine / "76" / "comm").write_bytes(b"\xe4\xb8\xaa\xe4\xba\n")
+        machine.refuse_foreign()
+        process(own_machine, 77, "pcscd")
+        with pytest.raises(ServiceError, match="pcscd, pid 77"):
+            machine.refuse_foreign()
+
     def test_a_socket_that_answers(self, own_machine: Path) -> None:
         """systemd listens for a service that does not run yet."""
         with socket.socket(socket.AF_UNIX) as listener:
@@ -80,6 +89,7 @@ class TestPorts:
     def test_a_taken_one_that_was_asked_for(
         self, own_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        (tmp_path / "lock").touch()
         monkeypatch.setattr(service, "LOCK", tmp_path / "lock")
         monkeypatch.setattr(service, "refuse_missing", lambda removable: None)
         monkeypatch.setattr(machine, "as_root", list)
@@ -90,6 +100,21 @@ class TestPorts:
         expected = f"Test A 00 01: port {first + 1} is taken already"
         assert refused.value.render("en").startswith(expected)
         assert "已被占用" in refused.value.render("zh")
+
+    def test_a_second_run_of_any_user_is_refused(
+        self, own_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is locked is there for everybody, whatever the folder for temporary files."""
+        assert service.LOCK == drivers.DRIVER
+        lock = tmp_path / "lock"
+        lock.touch()
+        monkeypatch.setattr(service, "LOCK", lock)
+        monkeypatch.setattr(service, "refuse_missing", lambda removable: None)
+        monkeypatch.setattr(machine, "as_root", list)
+        with lock.open("rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            with pytest.raises(ServiceError, match="another test run"):
+                PcscService().start()
 
     def test_ports_and_names(self) -> None:
         slots = PcscService(2, name="Desk", first_port=30000).slots

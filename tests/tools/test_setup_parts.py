@@ -90,7 +90,6 @@ def test_only_what_is_missing_is_installed(box: Machine) -> None:
         "frontend: noninteractive",
         f"{INSTALL} vsmartcard-vpcd gcc pcsc-tools",
         "frontend: noninteractive",
-        "systemctl stop pcscd.socket pcscd.service",
     ]
 
 
@@ -130,6 +129,15 @@ class TestForeignService:
         assert box.run() == (0, "")
 
 
+def appearing(box: Machine, pid: int) -> None:
+    """A pcscd that is seen only after the installation."""
+    waiting, place = box.folder / "prepared", box.proc / str(pid)
+    box.process(pid, "pcscd")
+    place.rename(waiting)
+    mv = shutil.which("mv")
+    box.script("apt-get", f'[ "$1" = update ] || {mv} {waiting} {place}')
+
+
 @pytest.fixture
 def started() -> Iterator[subprocess.Popen[bytes]]:
     """A process that stands for a service which an installation starts."""
@@ -142,15 +150,29 @@ def test_what_the_installation_starts_is_stopped(
     box: Machine, started: subprocess.Popen[bytes]
 ) -> None:
     box.has(PACKAGES.removeprefix("pcscd "))
-    waiting = box.folder / "prepared"
-    box.process(started.pid, "pcscd")
-    (box.proc / str(started.pid)).rename(waiting)
-    mv = shutil.which("mv")
-    place = box.proc / str(started.pid)
-    box.script("apt-get", f'[ "$1" = update ] || {mv} {waiting} {place}')
+    appearing(box, started.pid)
     assert box.run()[0] == 0
     assert box.calls[-1] == "systemctl stop pcscd.socket pcscd.service"
     assert started.wait(20) == -15
+
+
+def test_what_the_installation_leaves_to_systemd_is_stopped(box: Machine) -> None:
+    """systemd listens for the service, which does not run yet."""
+    box.has(PACKAGES.removeprefix("pcscd "))
+    assert box.run()[0] == 0
+    assert box.calls[-1] == "systemctl stop pcscd.socket pcscd.service"
+
+
+def test_what_somebody_else_starts_meanwhile_is_left_alone(
+    box: Machine, started: subprocess.Popen[bytes]
+) -> None:
+    box.has(PACKAGES.replace(" gcc ", " "))
+    appearing(box, started.pid)
+    code, said = box.run()
+    assert code == 1
+    assert f"pcscd, process {started.pid}" in said
+    assert box.calls[-1] == f"{INSTALL} gcc"
+    assert started.poll() is None
 
 
 class TestRights:

@@ -15,7 +15,7 @@ PYTHON = """#!/bin/sh
 case "$*" in
     --version) echo "Python 3.11.2" ;;
     "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-    *" install "*) echo "$*" | sed 's/.* --no-compile //' >>called ;;
+    *" install "*) echo "$*" | sed 's/.* --no-compile //' >>called; [ ! -e broken ] ;;
     "-c import sys; print(sys.version"*) echo "3.11.2 /usr" ;;
 esac
 """
@@ -84,6 +84,42 @@ def test_readers_on_top_of_the_development_tools(tree: Tree) -> None:
     assert tree.setup("dev") == []
     (tree.folder / "src" / "changed.py").touch()
     assert tree.setup("pcsc") == [], "editable, the program follows its sources"
+
+
+def test_readers_leave_the_project_installed_as_it_was(tree: Tree) -> None:
+    tree.setup("dev")
+    with (tree.folder / "requirements" / "dev.txt").open("a") as lock:
+        lock.write("# another version\n")
+    assert tree.setup("pcsc") == DEV + PCSC
+    assert tree.setup("dev") == []
+    (tree.folder / "pyproject.toml").write_text("")
+    (tree.folder / "broken").touch()
+    with pytest.raises(subprocess.CalledProcessError):
+        tree.setup("dev")
+    (tree.folder / "broken").unlink()
+    assert tree.setup("pcsc") == DEV
+
+
+@pytest.mark.parametrize("name", ["src/x.py", "profiles/x.toml", "tests/data/x.csv", "README.md"])
+def test_what_goes_into_the_project_is_installed_anew(tree: Tree, name: str) -> None:
+    tree.setup("run")
+    (tree.folder / name).write_text("changed")
+    assert tree.setup("run") == RUN
+
+
+@pytest.mark.parametrize(("kind", "installed"), [("run", RUN), ("dev", DEV)])
+def test_a_broken_installation_is_repeated(tree: Tree, kind: str, installed: list[str]) -> None:
+    """Even when everything is again as it was when the last one succeeded."""
+    tree.setup(kind)
+    changed = tree.folder / "pyproject.toml"
+    before = changed.read_text()
+    changed.write_text("")
+    (tree.folder / "broken").touch()
+    with pytest.raises(subprocess.CalledProcessError):
+        tree.setup(kind)
+    (tree.folder / "broken").unlink()
+    changed.write_text(before)
+    assert tree.setup(kind) == installed
 
 
 def test_another_lock_is_installed(tree: Tree) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ State = Literal["ok", "note", "missing"]
 
 OLDEST_PYTHON = (3, 11)
 _SECONDS = 5
+_DATABASE = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,22 @@ class Machine:
         return self.system.startswith("linux")
 
 
+def guarded(subject: str, title: Text, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """What a check finds; that it could not look, or read what it saw, is a finding as well."""
+    try:
+        yield from check()
+    except (OSError, ValueError) as error:
+        place = getattr(error, "filename", None)
+        reason = f"{getattr(error, 'strerror', None) or error}{f': {place}' if place else ''}"
+        yield Finding(
+            subject,
+            title,
+            "note",
+            Text(f"无法检查：{reason}", f"could not be examined: {reason}"),
+            Text("请检查权限，或以 root 身份再试", "check the rights, or try again as root"),
+        )
+
+
 def core_findings(machine: Machine) -> Iterator[Finding]:
     """The parts that every job needs."""
     yield python()
@@ -72,7 +89,20 @@ def core_findings(machine: Machine) -> Iterator[Finding]:
     yield cryptography()
     yield database(machine)
     yield home(machine)
-    yield from belongings(machine)
+    yield _belonging(
+        machine.home / "vault.json",
+        "vault",
+        Text("密钥库", "key vault"),
+        Text("制卡前运行 sscard keys init --test", "to make cards run sscard keys init --test"),
+        _is_vault,
+    )
+    yield _belonging(
+        machine.home / "ledger.db",
+        "ledger",
+        Text("台账", "ledger"),
+        Text("由 sscard batch import 建立", "sscard batch import makes it"),
+        _is_ledger,
+    )
 
 
 def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
@@ -149,10 +179,19 @@ def database(machine: Machine) -> Finding:
     """SQLite, and whether its write-ahead journal works where the ledger lies."""
     title = Text("数据库", "database")
     version = f"SQLite {sqlite3.sqlite_version}"
-    mode = _journal_mode(machine.home if machine.home.is_dir() else None)
-    if mode is None:
-        # Finding "home" says why nothing can be written there.
-        return Finding("database", title, "ok", Text(version, version))
+    try:
+        mode = _journal_mode(_nearest(machine.home))
+    except (OSError, sqlite3.Error) as error:
+        return Finding(
+            "database",
+            title,
+            "note",
+            Text(
+                f"{version}，预写日志无法试用：{error}",
+                f"{version}, the write-ahead journal could not be tried: {error}",
+            ),
+            _other_home(),
+        )
     if mode == "wal":
         what = Text(f"{version}，预写日志可用", f"{version}, write-ahead journal works")
         return Finding("database", title, "ok", what)
@@ -169,31 +208,33 @@ def database(machine: Machine) -> Finding:
     )
 
 
-def _journal_mode(folder: Path | None) -> str | None:
-    try:
-        with tempfile.TemporaryDirectory(prefix=".sscard-doctor-", dir=folder) as scratch:
-            connection = sqlite3.connect(Path(scratch) / "probe.db")
-            try:
-                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                return str(mode)
-            finally:
-                connection.close()
-    except (OSError, sqlite3.Error):
-        return None
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or where it would be made."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _journal_mode(folder: Path) -> str:
+    with tempfile.TemporaryDirectory(prefix=".sscard-doctor-", dir=folder) as scratch:
+        connection = sqlite3.connect(Path(scratch) / "probe.db")
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            return str(mode)
+        finally:
+            connection.close()
 
 
 def home(machine: Machine) -> Finding:
     """The folder for vault, ledger and virtual blanks: there, or can be made."""
     title = Text("数据目录", "data folder")
     path = machine.home
-    if path.is_dir():
-        try:
+    try:
+        if path.is_dir():
             with tempfile.TemporaryFile(dir=path):
                 pass
-        except OSError as error:
-            return Finding("home", title, "missing", _unusable(path, error), _other_home())
-        return Finding("home", title, "ok", Text(f"{path}，可写", f"{path}, writable"))
-    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+            return Finding("home", title, "ok", Text(f"{path}，可写", f"{path}, writable"))
+        existing = _nearest(path)
+    except OSError as error:
+        return Finding("home", title, "missing", _unusable(path, error), _other_home())
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         what = Text(f"{path}，首次使用时建立", f"{path}, made when it is first used")
         return Finding("home", title, "ok", what)
@@ -216,23 +257,50 @@ def _other_home() -> Text:
     )
 
 
-def belongings(machine: Machine) -> Iterator[Finding]:
-    """Vault and ledger: their absence is no fault."""
-    yield _belonging(
-        machine.home / "vault.json",
-        "vault",
-        Text("密钥库", "key vault"),
-        Text("制卡前运行 sscard keys init --test", "to make cards run sscard keys init --test"),
-    )
-    yield _belonging(
-        machine.home / "ledger.db",
-        "ledger",
-        Text("台账", "ledger"),
-        Text("由 sscard batch import 建立", "sscard batch import makes it"),
+def _belonging(
+    path: Path, subject: str, title: Text, maker: Text, is_one: Callable[[Path], bool]
+) -> Finding:
+    """Vault or ledger: its absence is no fault, but nothing can be made with a damaged one."""
+    where = str(path)
+    try:
+        if not path.exists():
+            return Finding(subject, title, "note", Text("还没有", "none yet"), maker)
+        if path.is_file() and is_one(path):
+            return Finding(subject, title, "ok", Text(where, where))
+    except OSError as error:
+        return Finding(subject, title, "missing", _unreadable(path, error), _other_home())
+    return Finding(
+        subject,
+        title,
+        "missing",
+        Text(f"{path} 不是{title.zh}，或已损坏", f"{path} is no {title.en}, or it is damaged"),
+        Text(
+            f"请从备份恢复，或把它移走；{maker.zh}",
+            f"restore it from a backup, or move it away; {maker.en}",
+        ),
     )
 
 
-def _belonging(path: Path, subject: str, title: Text, maker: Text) -> Finding:
-    if path.is_file():
-        return Finding(subject, title, "ok", Text(str(path), str(path)))
-    return Finding(subject, title, "note", Text("还没有", "none yet"), maker)
+def _unreadable(path: Path, error: OSError) -> Text:
+    reason = error.strerror or type(error).__name__
+    return Text(f"{path}，无法读取：{reason}", f"{path} cannot be read: {reason}")
+
+
+def _is_vault(path: Path) -> bool:
+    """Whether it is one from the outside: more takes the passphrase."""
+    from sscard_ic.keys.vault_file import Envelope
+
+    raw = path.read_bytes()
+    try:
+        return Envelope.model_validate_json(raw).canonical() == raw
+    except ValueError:
+        return False
+
+
+def _is_ledger(path: Path) -> bool:
+    """Whether it is a database; one that was not written to is empty.
+
+    To open it as such would change it: SQLite makes files beside it.
+    """
+    with path.open("rb") as file:
+        return file.read(len(_DATABASE)) in (b"", _DATABASE)

@@ -88,7 +88,8 @@ class LinuxService:
         found = []
         for folder in folders:
             with suppress(OSError):
-                if (folder / "comm").read_text().strip() == "pcscd":
+                # A process chooses its name: any bytes.
+                if (folder / "comm").read_bytes().strip() == b"pcscd" and not _has_ended(folder):
                     found.append(_process(folder))
         return tuple(found)
 
@@ -113,9 +114,9 @@ class LinuxService:
     @cached_property
     def door(self) -> Door:
         """Whether the socket of the service answers."""
-        if not self.socket.exists():
-            return "absent"
         try:
+            if not self.socket.exists():
+                return "absent"
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
                 probe.settimeout(_SECONDS)
                 probe.connect(str(self.socket))
@@ -162,6 +163,12 @@ class LinuxService:
 
 def _number(folder: Path) -> int:
     return int(folder.name)
+
+
+def _has_ended(folder: Path) -> bool:
+    """Whether it is only there until its exit code is asked for."""
+    state = (folder / "stat").read_bytes().rpartition(b")")[2].split()[0]
+    return state in (b"Z", b"X")
 
 
 def _process(folder: Path) -> Process:

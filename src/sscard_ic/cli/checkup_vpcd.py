@@ -25,6 +25,7 @@ _DRIVER = "libifdvpcd.so"
 _BACKUP = re.compile(r"~|\.(bak|old|orig|save|rej|sw[a-z]|dpkg-\w+|ucf-\w+|rpm\w+)|#", re.I)
 _LINE = re.compile(r'\s*([A-Z]+)\s+(?:"([^"]*)"|(\S+))')
 _LISTEN, _ESTABLISHED = "0A", "01"
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,11 @@ def read_sockets(machine: Machine) -> tuple[Listener, ...]:
     found: list[Listener] = []
     for table in ("tcp", "tcp6"):
         with suppress(OSError):
-            text = machine.at(f"/proc/net/{table}").read_text()
-            found += [_socket(line.split()) for line in text.splitlines()[1:] if line.strip()]
+            text = machine.at(f"/proc/net/{table}").read_text(errors="replace")
+            for line in text.splitlines()[1:]:
+                # A line of another form, as another kernel may write it, shows nothing.
+                with suppress(ValueError, IndexError):
+                    found.append(_socket(line.split()))
     return tuple(found)
 
 
@@ -214,6 +218,11 @@ def _fault(machine: Machine, entries: list[Entry]) -> tuple[Text, Text] | None:
             ),
         )
     ports = [port for entry in entries for port in entry.ports]
+    if not all(0 < port <= _LAST_PORT for port in ports):
+        return (
+            Text(f"没有这样的端口，端口是 1 到 {_LAST_PORT}", f"ports are 1 to {_LAST_PORT}"),
+            Text("更正 DEVICENAME 中的端口", "correct the port in DEVICENAME"),
+        )
     if len(set(ports)) < len(ports):
         return (
             Text("多个条目的端口重叠", "the ports of the entries overlap"),

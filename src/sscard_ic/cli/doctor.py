@@ -8,7 +8,7 @@ import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.base.resources import home_dir
-from sscard_ic.cli.checkup import Finding, Machine, State, core_findings
+from sscard_ic.cli.checkup import Finding, Machine, State, core_findings, guarded
 from sscard_ic.cli.checkup_readers import reader_findings
 from sscard_ic.cli.checkup_service import LinuxService, service_findings
 from sscard_ic.cli.checkup_vpcd import vpcd_findings
@@ -44,11 +44,19 @@ def examine(machine: Machine) -> Iterator[Finding]:
     """Every finding about a machine, from the core outwards."""
     yield from core_findings(machine)
     service = LinuxService(machine)
-    yield from service_findings(machine, service)
-    if machine.is_linux:
+
+    def virtual() -> Iterator[Finding]:
         running = bool(service.processes)
-        yield from vpcd_findings(machine, service.configuration, running=running)
-    yield from reader_findings(machine)
+        return vpcd_findings(machine, service.configuration, running=running)
+
+    yield from guarded(
+        "service", Text("PC/SC 服务", "PC/SC service"), lambda: service_findings(machine, service)
+    )
+    if machine.is_linux:
+        yield from guarded("vpcd", Text("虚拟读写器", "virtual reader"), virtual)
+    yield from guarded(
+        "pcsc", Text("PC/SC 接口", "PC/SC interface"), lambda: reader_findings(machine)
+    )
 
 
 def _to_json(finding: Finding) -> dict[str, str | None]:

@@ -19,7 +19,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sscard_ic.base import InputError, Text
@@ -107,10 +107,12 @@ class FaultFile:
 
 def move_image(image: Path, target: Path) -> None:
     """Move an image that no program has open, with its faults on order."""
-    orders = FaultFile(image)
-    with _locked(orders.path):
+    orders, there = FaultFile(image), FaultFile(target).path
+    with ExitStack() as locks:
+        # In one order for all: two moves in opposite directions must not wait for each other.
+        for _, path in sorted({path.parent: path for path in (orders.path, there)}.items()):
+            locks.enter_context(_locked(path))
         os.replace(image, target)
-        there = FaultFile(target).path
         if orders.signature() is not None:
             os.replace(orders.path, there)
         else:
@@ -158,7 +160,8 @@ def _parse(path: Path, data: bytes) -> dict[str, Fault]:
         raise _damaged(path, Text("不是 JSON", "no JSON")) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise _damaged(path, Text(f"没有 format：{FORMAT}", f"no format: {FORMAT}"))
-    if content.get("version") != VERSION:
+    version = content.get("version")
+    if type(version) is not int or version != VERSION:
         raise _damaged(path, Text("version 不是 1", "its version is not 1"))
     entries = content.get("faults")
     if not isinstance(entries, list):

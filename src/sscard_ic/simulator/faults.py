@@ -41,7 +41,12 @@ TORN: Final = frozenset(("torn-before", "torn-after"))
 LONGEST_DELAY: Final = 60_000
 """Milliseconds."""
 
-_USUAL = -1
+
+class _Usual(int):
+    """A number that nobody can write."""
+
+
+_USUAL: Final = _Usual()
 _OWN_VALUES: Final = {"slow": "milliseconds", "status": "status", "bit-error": "bit"}
 _REQUIRED: Final = frozenset(("milliseconds", "status"))
 _MAXIMUM: Final = {"milliseconds": LONGEST_DELAY, "status": 0xFFFF}
@@ -80,7 +85,7 @@ class Fault:
                 where=self.kind,
                 hint=Text(f"可用：{known}", f"known are {known}"),
             )
-        if self.times == _USUAL:
+        if self.times is _USUAL:
             object.__setattr__(self, "times", 0 if self.kind == "slow" else 1)
         _check_number("after", self.after)
         _check_number("times", self.times)

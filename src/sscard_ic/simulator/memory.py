@@ -32,7 +32,7 @@ _READ_SIZE = 1 << 20
 
 
 class ImageInUse(InputError):
-    """Another program has the image open."""
+    """This or another program has the image open already."""
 
 
 class Memory:
@@ -149,7 +149,7 @@ class Memory:
 
 
 class _Image:
-    """The open file of a memory, locked against other programs where the platform can."""
+    """The open file of a memory, locked where the platform can: a card is in one place only."""
 
     __slots__ = ("__weakref__", "_descriptor", "_finalizer", "path")
 
@@ -164,9 +164,12 @@ class _Image:
         if not self._hold():
             self.close()
             raise ImageInUse(
-                Text("映像正被另一个程序使用", "the image is in use by another program"),
+                Text(
+                    "映像正被使用（本程序或另一个程序）",
+                    "the image is in use by this or another program",
+                ),
                 where=str(path),
-                hint=Text("请先结束那个程序", "end that program first"),
+                hint=Text("请先在那里关闭它", "close it there first"),
             )
 
     def _hold(self) -> bool:
@@ -198,7 +201,7 @@ class _Image:
             )
 
     def read(self) -> bytes:
-        """The whole file, through the own descriptor: closing another would end the lock."""
+        """The whole file."""
         try:
             return b"".join(iter(lambda: os.read(self._descriptor, _READ_SIZE), b""))
         except OSError as error:
@@ -216,14 +219,18 @@ class _Image:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock against other processes; True as well where the platform has no such lock."""
+    """Lock against every other opening; True as well where the platform has no such lock.
+
+    ``flock`` and not ``lockf``: it holds within a process, too, and only closing this descriptor
+    ends it. With the program it ends in any case.
+    """
     try:
         import fcntl
     except ImportError:
         return True
     try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
     return True
 

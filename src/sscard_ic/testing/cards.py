@@ -33,7 +33,11 @@ class LabCard:
         return f"virtual:{self.image}"
 
     def connect(self) -> Connection:
-        """Power the card; traced, and closed at the end of the test where the test does not."""
+        """Power the card; traced, and closed at the end of the test where the test does not.
+
+        A card is in one place: what was connected to it before is closed.
+        """
+        self._shelf.close(self.image.stem)
         return self._shelf.open(
             self.image.stem, lambda trace: open_session(open_virtual(self.image), trace=trace)
         )
@@ -48,7 +52,7 @@ class LabCard:
 
 
 class CardShop:
-    """Makes the cards of one test in a folder of its own."""
+    """Makes the cards of one test in a folder of its own; ``made`` is told each image."""
 
     def __init__(
         self,
@@ -56,16 +60,19 @@ class CardShop:
         folder: Path,
         shelf: TraceShelf,
         maker: Callable[[], SpecimenMaker],
+        made: Callable[[Path], None],
     ) -> None:
         self._profile = profile
         self._folder = folder
         self._shelf = shelf
         self._maker = maker
+        self._made = made
         self._keys = published_keys(profile.keys)
 
     def blank(self) -> LabCard:
         """A blank as the factory delivers it."""
         image = new_blank(self._profile, self._folder)
+        self._made(image)
         return LabCard(image, self._profile, self._keys, None, self._shelf)
 
     def issued(self) -> LabCard:
@@ -76,4 +83,5 @@ class CardShop:
             plan = self._maker().make(open_session(connection))
         finally:
             connection.close()
+        self._made(image)
         return LabCard(image, self._profile, self._keys, plan, self._shelf)

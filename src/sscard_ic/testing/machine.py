@@ -57,10 +57,11 @@ def refuse_foreign() -> None:
     """Raise :class:`ServiceError` when a PC/SC service runs, or something answers for one."""
     for process in PROC.glob("[0-9]*"):
         try:
-            name = (process / "comm").read_text().strip()
+            # A process chooses its name: any bytes.
+            name = (process / "comm").read_bytes().strip()
         except OSError:  # ended meanwhile
             continue
-        if name == "pcscd" and runs(int(process.name)):
+        if name == b"pcscd" and runs(int(process.name)):
             raise ServiceError(
                 Text("本机已有 PC/SC 服务在运行", "a PC/SC service runs on this machine already"),
                 where=f"pcscd, pid {process.name}",
@@ -77,10 +78,10 @@ def refuse_foreign() -> None:
 def runs(pid: int) -> bool:
     """Whether a process runs; one that ended and was not waited for does not."""
     try:
-        state = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+        state = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[0]
     except OSError:
         return False
-    return state not in "ZX"
+    return state not in b"ZX"
 
 
 def answers() -> bool:

@@ -9,7 +9,8 @@
 ``sscard_vpcd``      :class:`~sscard_ic.testing.vpcd.VpcdReader`: a PC/SC reader to put cards in
 ===================  ====================================================================
 
-``@pytest.mark.sscard_fault("removed", after=5)`` orders a fault for the first card of the test;
+``@pytest.mark.sscard_fault("removed", after=5)`` orders a fault for the first card that is made in
+the test, by whichever fixture;
 ``@pytest.mark.sscard_deck(10)`` sets the number of blanks. The redacted traces of a failed test
 are kept in the cache folder of pytest, and the report names them.
 
@@ -18,8 +19,9 @@ Importing this module costs next to nothing: what the fixtures need is loaded wh
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 _SHELF: pytest.StashKey[TraceShelf] = pytest.StashKey()
 _MAKERS: pytest.StashKey[dict[str, SpecimenMaker]] = pytest.StashKey()
 _BLANKS = 3
+_LONGEST_NAME = 120
+"""Letters of a test's id in the name of its folder; a name has 255 bytes at most."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """The marks."""
     for line in (
-        "sscard_fault(kind, after=0, times=1, **values): a fault for the first card of the test",
+        "sscard_fault(kind, after=0, times=1, **values): for the first card made in the test",
         "sscard_deck(blanks): how many blanks the deck of the test holds",
     ):
         config.addinivalue_line("markers", line)
@@ -65,13 +69,22 @@ def pytest_runtest_makereport(
     report = yield
     shelf = item.stash.get(_SHELF, None)
     if shelf is not None and report.failed and call.when == "call":
-        name = re.sub(r"[^\w.-]+", "_", item.nodeid)
         cache: pytest.Cache | None = getattr(item.config, "cache", None)
         if cache is not None:
-            kept = shelf.keep(cache.mkdir("sscard-traces") / name)
-            if kept:
-                report.sections.append(("sscard traces", "\n".join(map(str, kept))))
+            try:
+                kept = shelf.keep(cache.mkdir("sscard-traces") / _folder_name(item.nodeid))
+                told = "\n".join(map(str, kept))
+            except OSError as error:
+                told = f"could not be kept: {error}"
+            if told:
+                report.sections.append(("sscard traces", told))
     return report
+
+
+def _folder_name(test: str) -> str:
+    """A name of its own for every test, and short enough."""
+    readable = re.sub(r"[^\w.-]+", "_", test, flags=re.ASCII)[:_LONGEST_NAME]
+    return f"{readable}-{hashlib.sha256(test.encode(errors='replace')).hexdigest()[:8]}"
 
 
 @pytest.fixture
@@ -92,10 +105,25 @@ def _sscard_shelf(request: pytest.FixtureRequest) -> Iterator[TraceShelf]:
 
 
 @pytest.fixture
+def _sscard_faults(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    marks = request.node.iter_markers("sscard_fault")
+
+    def order(image: Path) -> None:
+        from sscard_ic.simulator import Fault, FaultFile
+
+        # After the first card no mark is left.
+        for mark in marks:
+            FaultFile(image).order(Fault(*mark.args, **mark.kwargs))
+
+    return order
+
+
+@pytest.fixture
 def sscard_cards(
     request: pytest.FixtureRequest,
     sscard_profile: CardProfile,
     _sscard_shelf: TraceShelf,
+    _sscard_faults: Callable[[Path], None],
     tmp_path: Path,
 ) -> CardShop:
     """Makes cards."""
@@ -110,28 +138,27 @@ def sscard_cards(
             makers[sscard_profile.name] = SpecimenMaker(sscard_profile)
         return makers[sscard_profile.name]
 
-    return CardShop(sscard_profile, tmp_path / "cards", _sscard_shelf, maker)
+    return CardShop(sscard_profile, tmp_path / "cards", _sscard_shelf, maker, _sscard_faults)
 
 
 @pytest.fixture
-def sscard_blank(request: pytest.FixtureRequest, sscard_cards: CardShop) -> LabCard:
+def sscard_blank(sscard_cards: CardShop) -> LabCard:
     """A blank."""
-    card = sscard_cards.blank()
-    _order_faults(request, card.image)
-    return card
+    return sscard_cards.blank()
 
 
 @pytest.fixture
-def sscard_card(request: pytest.FixtureRequest, sscard_cards: CardShop) -> LabCard:
+def sscard_card(sscard_cards: CardShop) -> LabCard:
     """A finished card."""
-    card = sscard_cards.issued()
-    _order_faults(request, card.image)
-    return card
+    return sscard_cards.issued()
 
 
 @pytest.fixture
 def sscard_deck(
-    request: pytest.FixtureRequest, sscard_profile: CardProfile, tmp_path: Path
+    request: pytest.FixtureRequest,
+    sscard_profile: CardProfile,
+    _sscard_faults: Callable[[Path], None],
+    tmp_path: Path,
 ) -> VirtualDeck:
     """Blanks in a folder, one after the other; finished ones go to its folder ``good``."""
     from sscard_ic.reader.virtual import deck_of, new_blank
@@ -139,7 +166,7 @@ def sscard_deck(
     mark = request.node.get_closest_marker("sscard_deck")
     folder = tmp_path / "deck"
     images = [new_blank(sscard_profile, folder) for _ in range(mark.args[0] if mark else _BLANKS)]
-    _order_faults(request, min(images))
+    _sscard_faults(min(images))
     return deck_of(folder)
 
 
@@ -163,10 +190,3 @@ def sscard_vpcd(_sscard_vpcd_port: int, _sscard_shelf: TraceShelf) -> Iterator[V
     reader = VpcdReader(_sscard_vpcd_port, _sscard_shelf)
     yield reader
     reader.close()
-
-
-def _order_faults(request: pytest.FixtureRequest, image: Path) -> None:
-    from sscard_ic.simulator import Fault, FaultFile
-
-    for mark in request.node.iter_markers("sscard_fault"):
-        FaultFile(image).order(Fault(*mark.args, **mark.kwargs))

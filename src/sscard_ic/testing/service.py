@@ -19,7 +19,7 @@ from typing import IO
 
 from sscard_ic.base.errors import Text
 from sscard_ic.testing import machine
-from sscard_ic.testing.drivers import Driver, ReaderSlot, refuse_missing, write_folder
+from sscard_ic.testing.drivers import DRIVER, Driver, ReaderSlot, refuse_missing, write_folder
 from sscard_ic.testing.machine import ServiceError
 
 __all__ = ["MAX_DRIVERS", "PcscService", "ReaderSlot", "ServiceError"]
@@ -27,8 +27,8 @@ __all__ = ["MAX_DRIVERS", "PcscService", "ReaderSlot", "ServiceError"]
 MAX_DRIVERS = 8
 """pcsc-lite 1.9.9 holds 16 readers; each driver has two slots (ref 09 §1.6)."""
 
-LOCK = Path("/tmp/sscard-pcscd.lock")
-"""One for the machine, as pcscd is."""
+LOCK = DRIVER
+"""What a running service locks: there is one on the machine, and every user can open it."""
 
 _PATIENCE = 20.0
 
@@ -193,8 +193,6 @@ class PcscService:
 
         if self._lock is not None:
             return
-        if not LOCK.exists():  # nobody but its owner may open it for writing
-            LOCK.touch()
         self._lock = LOCK.open("rb")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

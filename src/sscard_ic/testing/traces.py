@@ -23,13 +23,19 @@ class TraceShelf:
         self._opened.append((name, trace, connection))
         return connection
 
-    def close(self) -> None:
-        """Close every connection; closing one twice does no harm."""
-        for _, _, connection in self._opened:
-            connection.close()
+    def close(self, name: str | None = None) -> None:
+        """Close every connection, or those of a name; closing one twice does no harm."""
+        for opened, _, connection in self._opened:
+            if name in (None, opened):
+                connection.close()
 
     def keep(self, folder: Path) -> list[Path]:
-        """Write each trace to a file of its own in ``folder``; the files."""
+        """Write each trace to a file of its own in ``folder``, where no others stay; the files.
+
+        Raises :class:`OSError`.
+        """
+        for old in folder.glob("*.trace"):
+            old.unlink()
         kept = []
         for number, (name, trace, _) in enumerate(self._opened, start=1):
             path = folder / f"{number}-{name}.trace"
