@@ -6,7 +6,7 @@ macOS there is no notification of readers.
 
 from __future__ import annotations
 
-import threading
+from queue import SimpleQueue
 
 UNKNOWN_READER = 0x80100009
 TIMEOUT = 0x8010000A
@@ -16,11 +16,11 @@ ATR = [0x3B, 0x69, 0x00, 0x00, 0x53, 0x53, 0x43, 0, 0, 0, 0, 0, 1]
 class FakeScard:
     """One reader with a card; ``calls`` are the names of the functions in the order of use.
 
-    ``released`` is set with the context, which happens in a thread of its own.
+    ``released`` gives the contexts that were ended, in whatever thread; the first one is 1.
     """
 
     def __init__(self) -> None:
-        self.released = threading.Event()
+        self.released: SimpleQueue[int] = SimpleQueue()
         self.calls: list[str] = []
         self.names = ["reader"]
         self.states = {"reader": 0x10022}
@@ -28,11 +28,11 @@ class FakeScard:
 
     def SCardEstablishContext(self, scope: int, /) -> tuple[int, int]:
         self.calls.append("establish")
-        return 0, 7
+        return 0, self.calls.count("establish")
 
     def SCardReleaseContext(self, context: int, /) -> int:
         self.calls.append("release")
-        self.released.set()
+        self.released.put(context)
         return 0
 
     def SCardListReaders(self, context: int, groups: list[str], /) -> tuple[int, list[str]]:

@@ -7,6 +7,7 @@ from tests.reader.pcsc.fake_scard import ATR, UNKNOWN_READER, FakeScard
 
 from sscard_ic.reader.errors import AccessDenied
 from sscard_ic.reader.pcsc import PcscSlot, ReaderEvent, ReaderMonitor
+from sscard_ic.reader.pcsc.binding import NOTIFICATION
 
 PATIENCE = 20.0
 EMPTY, CARD = 0x00010, 0x10020
@@ -24,6 +25,25 @@ def test_readers_are_found_where_there_is_no_notification() -> None:
             ReaderEvent("reader added", "second"),
             ReaderEvent("card inserted", "second", bytes(ATR)),
         )
+
+
+def test_a_notification_at_once_does_not_make_the_monitor_hasty() -> None:
+    scard = FakeScard()
+    scard.states[NOTIFICATION] = 0
+    looks: list[object] = []
+    plain = scard.SCardGetStatusChange
+
+    def look(
+        context: int, timeout: int, states: list[tuple[str, int]]
+    ) -> tuple[int, list[tuple[str, int, list[int]]]]:
+        looks.append(states)
+        return plain(context, timeout, states)
+
+    scard.SCardGetStatusChange = look  # type: ignore[method-assign]
+    with ReaderMonitor(scard=scard) as monitor:
+        monitor.readers()
+        assert monitor.wait(0.1) == ()
+    assert len(looks) < 30, "two in a hundredth of a second, and a few in the beginning"
 
 
 def test_another_card_since_the_last_look() -> None:

@@ -7,8 +7,11 @@ between all threads of a program, which does not outlive a restart of the servic
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -201,9 +204,35 @@ class Context:
         check(code)
         return card, active
 
+    def made_by(self, scard: Scard) -> bool:
+        """Whether it is a context of these functions."""
+        return self._scard is scard
+
     def release(self) -> None:
         """End the conversation; one that is dead already is ended all the same."""
         self._scard.SCardReleaseContext(self._handle)
+
+
+_spare: deque[Context] = deque()
+"""Contexts of connections that ended well: to make and to end one costs as much as to connect."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_spare.clear)  # the service knows its clients by process
+
+
+def spare_context(scard: Scard) -> Context | None:
+    """A context that was used before, when there is one; it may have died since."""
+    with suppress(IndexError):
+        context = _spare.pop()
+        if context.made_by(scard):
+            return context
+        context.release()
+    return None
+
+
+def keep_context(context: Context) -> None:
+    """Keep a context for the next connection; nothing may be connected on it."""
+    _spare.append(context)
 
 
 def check(code: int) -> None:

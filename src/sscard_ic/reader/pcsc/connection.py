@@ -13,7 +13,16 @@ from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.reader.connection import TransmissionProtocol
 from sscard_ic.reader.errors import CardRemoved, MuteCard, NoReader, NoService, ReaderError
 from sscard_ic.reader.pcsc import binding
-from sscard_ic.reader.pcsc.binding import Context, Scard, ScardError, check, load_scard, unsigned
+from sscard_ic.reader.pcsc.binding import (
+    Context,
+    Scard,
+    ScardError,
+    check,
+    keep_context,
+    load_scard,
+    spare_context,
+    unsigned,
+)
 from sscard_ic.reader.pcsc.failures import busy, failure, service_silent
 from sscard_ic.reader.pcsc.holders import holders
 from sscard_ic.reader.pcsc.transaction import noted
@@ -44,7 +53,20 @@ _POWER_UP = 2.0
 _NOTICE = 1.0
 """Seconds within which the service finds out that a card has left: it looks every 0.4 s."""
 
+_SERVED_WITHIN = 0.5
+"""Seconds within which a service that is well takes another client."""
+
 _SHORTEST_ANSWER = 2
+
+_CONTEXT_DEAD = frozenset(
+    (
+        binding.E_INVALID_HANDLE,
+        binding.F_COMM_ERROR,
+        binding.E_NO_SERVICE,
+        binding.E_SERVICE_STOPPED,
+    )
+)
+"""What a context says that was made before the service was started anew."""
 
 _UNCLEAR = frozenset(
     (
@@ -187,7 +209,8 @@ class PcscConnection:
     def close(self) -> None:
         """Let the card go, and leave nobody what was proved to it. Never raises.
 
-        Exclusive: without power. Shared: reset, when anything was sent to it.
+        Exclusive: without power. Shared: reset, when anything was sent to it; where that was in a
+        :meth:`transaction`, close inside it, or others can come to the card before the reset.
         """
         if self._closed or self._given_up:
             return
@@ -203,11 +226,28 @@ class PcscConnection:
             self._worker.end(self._release)
 
     def _connect(self) -> None:
-        self._context = Context(self._scard)
+        spare = spare_context(self._scard)
+        if spare is not None:
+            try:
+                self._connect_on(spare)
+            except ScardError as error:
+                if error.code not in _CONTEXT_DEAD:
+                    raise
+                self._context = None
+                spare.release()
+        if self._context is None:
+            self._connect_on(Context(self._scard))
+        if self._exclusive:
+            self._power_up(binding.RESET_CARD)
+        else:
+            self._read_atr()
+
+    def _connect_on(self, context: Context) -> None:
+        self._context = context
         deadline = time.monotonic() + self._patience
         while not self._card:
             try:
-                self._card, self._protocols = self._context.connect(
+                self._card, self._protocols = context.connect(
                     self.name, self._share, self._protocols
                 )
             except ScardError as error:
@@ -215,10 +255,6 @@ class PcscConnection:
                 if error.code != binding.E_SHARING_VIOLATION or time.monotonic() >= deadline:
                     raise
                 time.sleep(_BUSY_PAUSE)
-        if self._exclusive:
-            self._power_up(binding.RESET_CARD)
-        else:
-            self._read_atr()
 
     def _power_up(self, kind: int) -> None:
         code, active = self._scard.SCardReconnect(self._card, self._share, self._protocols, kind)
@@ -255,27 +291,50 @@ class PcscConnection:
         except ScardError:
             raise
         except TookTooLong:
-            self._give_up()
+            self._give_up(busy(self.name, holders()) if self._served() else service_silent())
         except BaseException:  # the person does not want to wait any longer
-            self._give_up()
+            self._give_up(busy(self.name, ()))
             raise
         raise self._again()
 
-    def _give_up(self) -> None:
+    def _give_up(self, why: ReaderError) -> None:
         """The call is still under way: leave it, and the card after it, to the worker."""
+        self._lost = why
         self._given_up = True
         self._worker.end(self._let_go_and_release)
-        self._lost = service_silent() if self._context is None else busy(self.name, holders())
+
+    def _served(self) -> bool:
+        """Whether the service still answers; if not, it is not another program that is slow."""
+        worker = Worker()
+        try:
+            worker.call(lambda: Context(self._scard).release(), _SERVED_WITHIN)
+        except TookTooLong:
+            return False
+        except ScardError:
+            return True
+        finally:
+            worker.end()
+        return True
 
     def _let_go(self) -> None:
-        if self._card:
-            # It fails where the card is gone already, and there is nothing to do then.
-            self._scard.SCardDisconnect(self._card, self._disposition)
-            self._card = 0
+        if not self._card:
+            return
+        disposition = self._disposition
+        # The service lets others in before a disconnection resets: in a transaction, its end does.
+        reset_first = self._inside and disposition == binding.RESET_CARD
+        if reset_first and not self._scard.SCardEndTransaction(self._card, disposition):
+            disposition = binding.LEAVE_CARD
+        code = self._scard.SCardDisconnect(self._card, disposition)
+        self._card = 0
+        # It fails where the card is gone already, and there is nothing to do then.
+        if not code and self._lost is None and self._context is not None:
+            keep_context(self._context)
+            self._context = None
 
     def _release(self) -> None:
         if self._context is not None:
             self._context.release()
+            self._context = None
 
     def _let_go_and_release(self) -> None:
         self._let_go()

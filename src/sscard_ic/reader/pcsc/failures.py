@@ -203,8 +203,9 @@ def busy(where: str, holders: Sequence[str]) -> ReaderBusy:
         return ReaderBusy(row.what, where=where, hint=row.hint)
     return ReaderBusy(
         Text(
-            f"读写器正被其他程序占用；正在使用 PC/SC 的有：{'、'.join(holders)}",
-            f"another program holds the reader; these use PC/SC: {', '.join(holders)}",
+            f"读写器正被其他程序占用；可能是正在使用 PC/SC 的程序之一：{'、'.join(holders)}",
+            "another program holds the reader; it may be one of those that use PC/SC: "
+            f"{', '.join(holders)}",
         ),
         where=where,
         hint=row.hint,

@@ -35,6 +35,9 @@ EventKind = Literal[
 _SLICE = 0.4
 """Seconds after which a wait looks around: for readers, and whether it is to end."""
 
+_BREATH = 0.01
+"""Seconds between two looks around where a wait comes back at once, and nothing has happened."""
+
 _SERVICE_AWAY = 0.2
 """Seconds after which a service that stopped, or refused to wait, is asked again."""
 
@@ -99,12 +102,17 @@ class ReaderMonitor:
         A service that stops is an event. Raises :class:`AccessDenied` and the like.
         """
         deadline = time.monotonic() + timeout
+        paused = _BREATH
         while True:
             events = self._news()
             left = deadline - time.monotonic()
             if events or left <= 0:
                 return tuple(events)
+            if paused < _BREATH:
+                time.sleep(_BREATH)
+            begun = time.monotonic()
             self._pause(min(left, _SLICE))
+            paused = time.monotonic() - begun
 
     def events(self, stop: Callable[[], bool]) -> Iterator[ReaderEvent]:
         """What happens, until ``stop()``, which is asked at least every half second."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from sscard_ic.base.errors import Text
 from sscard_ic.reader.connection import always
-from sscard_ic.reader.errors import NoReader, NoService
+from sscard_ic.reader.errors import NoReader, NoService, ReaderBusy
 from sscard_ic.reader.pcsc.binding import Scard, ScardError, load_scard
 from sscard_ic.reader.pcsc.connection import (
     PATIENCE,
@@ -30,10 +30,13 @@ _AWAY = 0.2
 _SETTLING = 2.0
 """Seconds that a service which is back may need until it has seen the cards in its readers."""
 
-_REMINDER = 2.0
-"""Seconds without a card after which a person is asked for one."""
+_BUSY_PAUSE = 1.0
+"""Seconds after which a card that another program kept is offered again."""
 
-Place = Literal["no service", "no reader", "empty", "handled", "card"]
+_REMINDER = 2.0
+"""Seconds without a new card after which a person is asked for one."""
+
+Place = Literal["no service", "no reader", "empty", "handled", "busy", "card"]
 
 _Card = tuple[int, int]
 """How often service or reader were away before it; the count of the service when it was there."""
@@ -54,8 +57,8 @@ class PcscSlot:
     """One reader as a slot; for one thread.
 
     A card is offered once: it must be taken out before the slot offers one again. Whoever went
-    away with the service or the reader, or is another one, counts as not yet offered. ``tell``
-    gets words for the person at the reader.
+    away with the service or the reader, was kept by another program, or is another one, counts as
+    not yet offered. ``tell`` gets words for the person at the reader.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class PcscSlot:
         self._settled = 0.0
         self._offered: _Card | None = None
         self._handled: _Card | None = None
+        self._busy_until = 0.0
 
     @property
     def name(self) -> str:
@@ -91,8 +95,8 @@ class PcscSlot:
         """Wait for a card that was not offered yet; False when nobody waits any more.
 
         Service and reader may be away meanwhile. Where no blank is wanted, a card counts that is
-        there now, or is seen again soon after an outage. Raises :class:`ReaderError` for what no
-        waiting mends.
+        there now, or is seen again soon after an outage, and the person is told nothing. Raises
+        :class:`ReaderError` for what no waiting mends.
         """
         begun = time.monotonic()
         told: set[Place] = set()
@@ -106,20 +110,26 @@ class PcscSlot:
                 return False
             if not still():
                 return False
-            if sight.place not in told and (sight.place != "empty" or now >= begun + _REMINDER):
+            due = sight.place not in _LATER or now >= begun + _REMINDER
+            if blank_wanted and due and sight.place not in told:
                 told.add(sight.place)
                 self._say(_WAITING.get(sight.place))
             self._pause(sight)
 
     def connect(self) -> PcscConnection:
         """Power the card that is there. Raises :class:`ReaderError`."""
-        self._connection = open_pcsc(
-            self._name,
-            access=self._access,
-            protocol=self._protocol,
-            patience=self._patience,
-            scard=self._scard,
-        )
+        try:
+            self._connection = open_pcsc(
+                self._name,
+                access=self._access,
+                protocol=self._protocol,
+                patience=self._patience,
+                scard=self._scard,
+            )
+        except ReaderBusy:
+            self._offered = None
+            self._busy_until = time.monotonic() + _BUSY_PAUSE
+            raise
         # It may be another one than was offered: what is connected now is what is handled.
         self._offered = self._look().card
         return self._connection
@@ -153,7 +163,10 @@ class PcscSlot:
         card = (self._outages, look.count)
         if not look.card:
             return _Sight("empty", look.state)
-        return _Sight("handled" if card == self._handled else "card", look.state, card)
+        if card == self._handled:
+            return _Sight("handled", look.state, card)
+        busy = time.monotonic() < self._busy_until
+        return _Sight("busy" if busy else "card", look.state, card)
 
     def _gone(self, error: ScardError) -> _Sight:
         reason = failure(error.code, self._name, self._scard.SCardGetErrorMessage(error.code))
@@ -195,6 +208,14 @@ _WAITING: dict[Place, Text] = {
         "读写器已拔下，请重新插上", "the reader was unplugged; please plug it in again"
     ),
     "empty": Text("请插入下一张卡", "please insert the next card"),
+    "handled": Text(
+        "请取出卡；然后插入下一张，或擦净触点后重新插入此卡",
+        "please take the card out; then insert the next one, or wipe the contacts of this one and "
+        "insert it again",
+    ),
 }
+_LATER = ("empty", "handled")
+"""What a person at the reader sees; only who does nothing about it is told."""
+
 _GOOD = Text("卡已制好，请取出，放入合格卡盒", "the card is good: take it out, to the good ones")
 _REJECTED = Text("坏卡，请取出，放入废卡盒", "the card is bad: take it out, to the rejected ones")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_SLICE = 0.5
+"""Seconds after which a wait goes on, unless a person has interrupted it."""
 
 _Jobs = SimpleQueue[Callable[[], object]]
 
@@ -53,10 +57,7 @@ class Worker:
                 outcome.put(None)
 
         self._jobs.put(job)
-        try:
-            error = outcome.get(timeout=patience)
-        except Empty:
-            raise TookTooLong from None
+        error = _wait(outcome, patience)
         if error is not None:
             raise error
         return result[0]
@@ -67,6 +68,18 @@ class Worker:
         if last_words is not None:
             jobs.put(last_words)
         jobs.put(lambda: _idle.append(jobs))
+
+
+def _wait(outcome: SimpleQueue[T], patience: float) -> T:
+    """What comes; a person's interruption, which a wait may miss just as it begins, counts soon."""
+    deadline = time.monotonic() + patience
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            return outcome.get(timeout=min(left, _SLICE))
+        except Empty:
+            if left <= _SLICE:
+                raise TookTooLong from None
 
 
 def _work(jobs: _Jobs) -> None:
