@@ -9,7 +9,15 @@ from queue import SimpleQueue
 import pytest
 from tests.reader.pcsc.fake_scard import FakeScard
 
-from sscard_ic.reader.errors import MuteCard, NoCard, NoReader, NoService, ReaderBusy, ReaderError
+from sscard_ic.reader.errors import (
+    AccessDenied,
+    MuteCard,
+    NoCard,
+    NoReader,
+    NoService,
+    ReaderBusy,
+    ReaderError,
+)
 from sscard_ic.reader.pcsc import Access, open_pcsc
 from sscard_ic.reader.pcsc import connection as connection_module
 
@@ -219,3 +227,21 @@ def test_a_context_whose_card_was_not_let_go_is_not_used_again() -> None:
     scard.SCardDisconnect = lambda *given: 0x80100069  # type: ignore[method-assign]
     open_pcsc("reader", scard=scard).close()
     await_release(scard, 1)
+
+
+@pytest.mark.parametrize("said", [0x80100013, 0x8010006A])
+def test_a_service_that_is_killed_in_an_exchange_is_told_as_gone(said: int) -> None:
+    """pcscd 1.9.9 gives either number; the second one elsewhere means a refused user."""
+    scard = FakeScard()
+    connection = open_pcsc("reader", scard=scard)
+    scard.SCardTransmit = lambda *a: (said, [])  # type: ignore[method-assign]
+    scard.SCardGetStatusChange = lambda *a: (0x8010001D, [])  # type: ignore[method-assign]
+    with pytest.raises(NoService):
+        connection.transmit(bytes.fromhex("0084000008"))
+
+
+def test_a_user_who_is_refused_is_told_so() -> None:
+    scard = FakeScard()
+    scard.SCardConnect = lambda *a: (0x8010006A, 0, 0)  # type: ignore[method-assign]
+    with pytest.raises(AccessDenied):
+        open_pcsc("reader", scard=scard)

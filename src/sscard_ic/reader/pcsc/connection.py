@@ -75,9 +75,14 @@ _UNCLEAR = frozenset(
         binding.E_COMM_DATA_LOST,
         binding.W_UNPOWERED_CARD,
         binding.E_INVALID_HANDLE,
+        binding.W_SECURITY_VIOLATION,
     )
 )
-"""What is said both when the card is silent and when card, reader or service are gone."""
+"""What is said both when the card is silent and when card, reader or service are gone.
+
+The last one, which stands for a refused user, is also what an exchange gives in which pcscd was
+killed [measured, pcsc-lite 1.9.9].
+"""
 
 
 def open_pcsc(
