@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,13 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from tests.support.plant import DATA, SAMPLES, ChipSlot
 
-from sscard_ic.base import Text
+from sscard_ic.base import CardError, Text
 from sscard_ic.cli import root, run
 from sscard_ic.cli.progress import progress
+from sscard_ic.cli.run_report import Left, say_outcome
+from sscard_ic.issuance.outcome import MAX_INTERRUPTED_IN_A_ROW, Outcome, StationOutcome
+from sscard_ic.issuance.station import Station
+from sscard_ic.ledger import Ledger
 from sscard_ic.profile import load
 from sscard_ic.reader import Slot
 from sscard_ic.reader.connection import always
@@ -106,6 +112,21 @@ def test_two_readers_share_a_batch(operator: Operator) -> None:
     assert exchanges == value["exchanges"]
 
 
+def test_the_trace_of_a_batch_is_continued_and_no_other_file_is_touched(operator: Operator) -> None:
+    operator.order(2)
+    (reader,) = operator.readers("deck")
+    trace = operator.folder / "run.trace"
+    for cards in (1, 2):
+        operator.deck("deck", 1)
+        operator.run_json(reader, "--limit=1", f"--trace={trace}")
+        assert trace.read_text(encoding="utf-8").count("# sscard trace 1\n") == cards
+    (order,) = operator.folder.glob("*.csv")
+    content = order.read_bytes()
+    said = operator.run(reader, f"--trace={order}", code=1).stderr
+    assert "the file exists and is no trace" in said
+    assert order.read_bytes() == content
+
+
 def test_the_readers_are_told_one_by_one(operator: Operator) -> None:
     operator.order(2)
     operator.deck("left", 1)
@@ -136,7 +157,6 @@ def test_a_card_that_was_taken_out_is_told_until_it_is_back(operator: Operator) 
         "(the card was taken out while it was in use) and has not come back",
         "  → put it in and run it again; where it is lost: --lost 1",
         "good cards: 1; rows still to make: 1, failed: 0",
-        "put blanks in and run it again to continue",
     ]
     assert operator.run(*operator.readers("deck")).stderr.splitlines() == [
         "good cards: 1; rows still to make: 0, failed: 0"
@@ -184,6 +204,81 @@ def test_what_goes_wrong_at_several_readers_is_all_told(operator: Operator) -> N
     assert "good cards: 2; rows still to make: 0" in said
 
 
+def test_an_error_in_json_does_not_hide_what_was_made(operator: Operator) -> None:
+    operator.order(1)
+    operator.deck("deck", 1)
+    (operator.folder / "deck" / "good").touch()
+    value = operator.run_json(*operator.readers("deck"), code=1)
+    assert value["error"]["where"] == str(operator.folder / "deck" / "good")
+    assert (value["good"], value["left"], value["interrupted_by_user"]) == (1, 0, False)
+
+
+def test_a_reader_that_ended_after_interruptions_is_stopped_in_json(operator: Operator) -> None:
+    operator.order(1)
+    for image in operator.deck("deck", MAX_INTERRUPTED_IN_A_ROW):
+        FaultFile(image).order(Fault("removed", after=1))
+    value = operator.run_json(*operator.readers("deck"), code=3)
+    assert value["readers"][0]["interrupted"] == MAX_INTERRUPTED_IN_A_ROW
+    assert value["readers"][0]["end"]
+    assert value["stopped"] is True
+
+
+def test_a_rejected_card_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = CardError(Text("旧卡", "a used card"), where="B1", hint=Text("换卡", "take another"))
+    station = StationOutcome("window 3", rejected=[bad])
+    say_outcome(Outcome([station]), Left(waiting=1, failed=0, in_work=frozenset()))
+    said = capsys.readouterr().err
+    assert re.search("B1.*\n  → (take another|换卡)\n", said)
+
+
+@pytest.mark.parametrize("moment", ["open_vault", "open_slots", "run_batch"])
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, click.Abort])
+def test_ctrl_c_has_its_exit_code_at_any_moment(
+    operator: Operator,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+    interruption: type[BaseException],
+) -> None:
+    operator.order(1)
+    operator.deck("deck", 1)
+
+    def interrupted(*arguments: object, **more: object) -> None:
+        raise interruption
+
+    monkeypatch.setattr(run, moment, interrupted)
+    result = operator.run(*operator.readers("deck"), "--json", code=130)
+    assert "interrupted; run it again to continue" in result.stderr
+    assert json.loads(result.stdout)["interrupted_by_user"] is True
+
+
+@pytest.mark.parametrize("left_behind", [False, True])
+def test_a_slot_in_which_a_card_is_still_in_work_is_not_closed(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, left_behind: bool
+) -> None:
+    operator.order(1)
+    closed: list[str] = []
+    ledgers: list[Ledger] = []
+
+    class Told(ChipSlot):
+        def close(self) -> None:
+            closed.append(self.name)
+
+    def interrupted(stations: list[Station], ledger: Ledger, *rest: object, **more: object) -> None:
+        ledgers.append(ledger)
+        if left_behind:
+            stations[0].idle.clear()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "open_slots", lambda specs, tell: [Told(name="A"), Told(name="B")])
+    monkeypatch.setattr(run, "run_batch", interrupted)
+    operator.run(code=130)
+    assert sorted(closed) == ([] if left_behind else ["A", "B"])
+    if left_behind:
+        (ledger,) = ledgers
+        assert ledger.batch(BATCH).name == BATCH
+        ledger.close()
+
+
 def test_nobody_who_brings_a_card_is_waited_for_no_longer_than_asked(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +312,7 @@ def start(operator: Operator, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [program, "batch", "run", BATCH, *arguments],
         env={**os.environ, **operator.env},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -267,12 +363,39 @@ def test_ctrl_c_leaves_the_cards_in_work_and_the_next_run_continues(operator: Op
     assert "stopping after the exchanges that are under way" in said
     assert "interrupted; run it again to continue" in said
     assert "good cards: 2; rows still to make: 2" in said
+    assert "cards of these rows have been begun and are not finished: 3, 4" in said
+    assert "put them in and run it again; where they are lost: --lost 3 --lost 4" in said
+    assert "put blanks in" not in said
     for image in images[1], images[3]:
         assert describe_image(image).state != "blank"
         FaultFile(image).clear()
     value = operator.run_json(*readers)
     assert (value["good"], value["left"]) == (2, 0)
     assert {image.name for image in operator.good()} == {image.name for image in images}
+
+
+def test_ctrl_c_waits_for_the_exchange_of_a_reader_beside_one_that_has_ended(
+    operator: Operator,
+) -> None:
+    operator.order(3)
+    (image,) = operator.deck("left", 1)
+    operator.deck("right", 1)
+    FaultFile(image).order(Fault("slow", after=SLOW_AFTER, times=0, milliseconds=3000))
+    readers = operator.readers("left", "right")
+    process = start(operator, *readers, "--json", f"--trace={operator.folder / 'run.trace'}")
+    await_slow_cards(operator, process, made=1, traces=TWO[:1])
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    last = (operator.folder / TWO[0]).read_text(encoding="utf-8").splitlines()
+    exchanges = [line for line in last if line.startswith(("> ", "< "))]
+    assert exchanges[-1].startswith("< "), "the answer was waited for"
+    value = json.loads(out)
+    assert value["interrupted_by_user"] is True
+    assert (value["good"], value["left"]) == (1, 2)
+    assert "put blanks in and run it again to continue" in said
+    FaultFile(image).clear()
+    assert operator.run_json(*operator.readers("left"), code=3)["good"] == 1
 
 
 def test_a_second_ctrl_c_does_not_wait_for_a_card_that_never_answers(operator: Operator) -> None:
@@ -301,6 +424,8 @@ def test_ctrl_c_at_a_single_reader(operator: Operator) -> None:
     (reader,) = operator.readers("deck")
     process = start(operator, reader, f"--trace={operator.folder / 'run.trace'}")
     await_slow_cards(operator, process, made=0, traces=("run.trace",))
+    process.send_signal(signal.SIGINT)
+    await_line(process, "stopping after the exchanges that are under way")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said

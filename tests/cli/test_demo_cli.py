@@ -171,6 +171,7 @@ def test_activation_without_a_ledger(demo: Path, tmp_path: Path) -> None:
     assert json.loads(result.stdout) == {
         "activated": True,
         "recorded": False,
+        "replayed": False,
         "profile": "regions/dalian",
     }
 

@@ -255,14 +255,23 @@ def test_a_failed_card_put_back_is_rejected(plant: Plant) -> None:
     assert error.where
 
 
-def test_an_activated_card_is_no_new_one(plant: Plant) -> None:
-    mine = chip(1)
-    assert plant.run(ChipSlot(mine)).good == 1
-    (card,) = plant.ledger.cards_of(plant.batch)
-    plant.ledger.complete(
-        card.id, Step.ACTIVATE, CardState.ACTIVATED, station="counter", chip_serial=bytes(6)
-    )
-    slot = ChipSlot(mine)
-    (error,) = plant.run(slot).rejected
-    assert "is activated already" in error.what.en
-    assert slot.rejected == [mine]
+@pytest.mark.parametrize("rows", [1, 2])
+def test_an_activated_card_is_no_new_one(
+    tmp_path: Path, plant_vault: SoftwareVault, rows: int
+) -> None:
+    """It is rejected where a blank is wanted; else it is its holder's, and left alone."""
+    with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
+        plant = Plant(tmp_path, plant_vault, ledger, rows)
+        mine = chip(1)
+        assert plant.run(ChipSlot(mine)).good == 1
+        card = ledger.cards_of(plant.batch)[0]
+        ledger.complete(
+            card.id, Step.ACTIVATE, CardState.ACTIVATED, station="counter", chip_serial=bytes(6)
+        )
+        slot = ChipSlot(mine)
+        outcome = plant.run(slot)
+        wanted = rows == 2
+        assert (slot.rejected, slot.left) == (([mine], []) if wanted else ([], [mine]))
+        said = [error.what.en for error in outcome.rejected]
+        assert [("is activated already" in what) for what in said] == [True] * wanted
+        assert outcome.clean is not wanted

@@ -22,7 +22,15 @@ from sscard_ic.ledger import CardState, Ledger
 from sscard_ic.profile import load
 from sscard_ic.reader import Connection, Slot
 from sscard_ic.reader.connection import always
-from sscard_ic.reader.errors import CardRemoved, MuteCard, NoReader, NoService, ReaderError
+from sscard_ic.reader.errors import (
+    CardRemoved,
+    MuteCard,
+    NoCard,
+    NoReader,
+    NoService,
+    ReaderBusy,
+    ReaderError,
+)
 from sscard_ic.reader.virtual import deck_of, new_blank
 from sscard_ic.reader.wrappers import Wrapper
 from sscard_ic.simulator import Chip, blank
@@ -202,6 +210,75 @@ def test_a_mute_card_is_left_and_the_others_are_made(bench: Bench) -> None:
     assert outcome.clean
 
 
+def test_where_no_row_is_known_the_hint_is_told(bench: Bench) -> None:
+    bench.order(1)
+    hint = Text("擦净触点", "wipe the contacts")
+    bench.run(FailingSlot(MuteCard(MUTE, hint=hint), "connect", 1, *bench.chips(2)))
+    assert bench.told == ["window 3: the card does not answer\n  → wipe the contacts"]
+
+
+class AgainSlot(FailingSlot):
+    """A card that was left is offered again."""
+
+    def release(self, good: bool | None) -> None:
+        super().release(good)
+        if good is None:
+            self.put_in(self.left[-1])
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("kind", [NoReader, NoCard, NoService])
+def test_what_is_gone_before_it_is_powered_is_waited_for(
+    bench: Bench, kind: type[ReaderError]
+) -> None:
+    bench.order(1)
+    times = 2 * MAX_INTERRUPTED_IN_A_ROW
+    slot = AgainSlot(kind(Text("没有了", "it is gone")), "connect", times, *bench.chips(1))
+    outcome = bench.run(slot)
+    assert (outcome.good, outcome.interruptions, bench.told) == (1, [], [])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_card_that_another_program_holds_is_made_when_it_is_let_go(bench: Bench) -> None:
+    bench.order(1)
+    busy = ReaderBusy(
+        Text("被其他程序占用", "another program holds it"), where="3", hint=Text("关闭", "close it")
+    )
+    times = 2 * MAX_INTERRUPTED_IN_A_ROW
+    outcome = bench.run(AgainSlot(busy, "connect", times, *bench.chips(1)))
+    assert (outcome.good, outcome.interruptions) == (1, [])
+    assert bench.told == ["window 3: another program holds it\n  → close it"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_card_that_another_program_holds_does_not_lengthen_the_wait(bench: Bench) -> None:
+    bench.order(1)
+
+    class Held(AgainSlot):
+        waited = 0
+
+        def wait_card(self, blank_wanted: bool = True, still: Callable[[], bool] = always) -> bool:
+            if not blank_wanted or not still():
+                return False
+            bench.time.now += 1
+            self.waited += 1
+            return super().wait_card(blank_wanted, still)
+
+    slot = Held(ReaderBusy(Text("占用", "busy")), "connect", 1000, *bench.chips(1))
+    assert bench.run(slot, bench.foreman(wait=30)).good == 0
+    assert slot.waited == 30
+
+
+@pytest.mark.parametrize("kind", [NoReader, ReaderBusy])
+def test_what_cannot_be_powered_is_not_sorted(bench: Bench, kind: type[ReaderError]) -> None:
+    bench.order(1)
+    slot = AgainSlot(kind(Text("没有", "not there")), "connect", 1000, *bench.chips(1))
+    station = Station(slot, bench.ledger, bench.profile, bench.vault)
+    station.sort_finished(bench.foreman())
+    assert len(slot.left) == 1
+    assert station.outcome.interruptions == []
+
+
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("times", [1, MAX_INTERRUPTED_IN_A_ROW - 1])
 def test_a_reader_that_comes_back_goes_on(bench: Bench, times: int) -> None:
@@ -254,6 +331,34 @@ def test_nobody_brings_a_card(bench: Bench) -> None:
     assert bench.run(slot, foreman).good == 0
     assert slot.waited == 30
     assert foreman.over, "no further round waits as long again"
+
+
+def test_nobody_brings_the_next_card(bench: Bench) -> None:
+    """It is waited for as long again as for the first one, from when that one was done."""
+    bench.order(2)
+
+    class Once(EmptySlot):
+        def wait_card(self, blank_wanted: bool = True, still: Callable[[], bool] = always) -> bool:
+            self._end = bench.time.now + (20 if not self.good else 10_000)
+            return super().wait_card(blank_wanted, still)
+
+    slot = Once(bench.time, patience=0)
+    slot.put_in(*bench.chips(1))
+    assert bench.run(slot, bench.foreman(wait=30)).good == 1
+    assert slot.waited == 20 + 30
+
+
+def test_no_card_is_missed_while_one_is_in_work_elsewhere(bench: Bench) -> None:
+    bench.order(2)
+    foreman = bench.foreman(wait=30)
+    visit = foreman.reserve()
+    assert visit is not None
+    bench.time.now += 100
+    assert foreman.wanted()
+    foreman.settle(visit)
+    assert foreman.wanted()
+    bench.time.now += 30
+    assert not foreman.wanted()
 
 
 def test_a_prepared_row_is_waited_for_as_long_as_it_takes(bench: Bench) -> None:
@@ -324,6 +429,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_image_that_another_program_uses_is_passed_over(bench: Bench) -> None:
     bench.order(2)
     folder = bench.folder / "deck"
@@ -341,7 +447,8 @@ def test_an_image_that_another_program_uses_is_passed_over(bench: Bench) -> None
     finally:
         holder.communicate()
     assert outcome.good == 2
-    (entry,) = outcome.interruptions
-    assert (entry.row, entry.error.kind, entry.error.where) == (None, "busy", str(images[0]))
+    assert outcome.interruptions == []
+    (told,) = bench.told
+    assert told.startswith("virtual:deck: the image is in use")
     assert list(folder.glob("*.img")) == [images[0]]
     assert list((folder / "rejected").glob("*")) == []

@@ -166,7 +166,7 @@ def _basic_information(reader: str, profile: CardProfile) -> tuple[float, float]
         watch = _Stopwatch(driver)
         with driver.transaction():
             SocialSecurityCard(open_session(watch), profile, habits=habits).read_basic()
-        driver.close()
+            driver.close()
         added.append(perf_counter() - started - watch.seconds)
         spent.append(watch.seconds)
     return 1000 * median(added), 1000 * median(spent)

@@ -21,6 +21,7 @@ _UNLIMITED = 10_000
 """Columns of a file or a pipe."""
 
 _JSON = "sscard.json"
+_DONE = "sscard.done"
 
 
 def _remember_json(context: click.Context, parameter: click.Parameter, chosen: bool) -> bool:
@@ -37,6 +38,17 @@ json_option = click.option(
 )
 
 
+def keep_done(context: click.Context, done: dict[str, Any]) -> None:
+    """What the command has done, for JSON output, though it ends before its time."""
+    context.find_root().meta[_DONE] = done
+
+
+def done_so_far(context: click.Context) -> dict[str, Any]:
+    """What was kept last."""
+    done: dict[str, Any] = context.find_root().meta.get(_DONE, {})
+    return done
+
+
 def print_error(context: click.Context, error: SscardError) -> None:
     """An error in words on standard error, and as JSON where JSON was asked for."""
     from sscard_ic.reader.errors import ReaderError  # a late import: it brings the whole package
@@ -48,7 +60,7 @@ def print_error(context: click.Context, error: SscardError) -> None:
         told = {"where": error.where, "message": message, "hint": hint}
         if isinstance(error, ReaderError):
             told["kind"] = error.kind
-        print_json({"error": told})
+        print_json({**done_so_far(context), "error": told})
 
 
 def detect_language(environment: dict[str, str] | None = None) -> Language:

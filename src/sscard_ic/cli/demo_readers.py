@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -20,6 +21,9 @@ from sscard_ic.simulator.vpcd import VpcdSlot
 
 SLOTS = 2
 """Of a vpcd reader (ref 09 §1.4)."""
+
+_SEEING = 5.0
+"""Seconds within which a reader sees a card that was put in (ref 09 §1.4: 0.4)."""
 
 
 class DemoReaders(Protocol):
@@ -100,6 +104,11 @@ class _Place:
         assert self._link.card is not None
         return self._link.card.atr
 
+    @property
+    def taken(self) -> bool:
+        """Whether a card is in it."""
+        return self._link.card is not None
+
     def insert(self, image: Path) -> None:
         """Put the card of ``image`` in."""
         card = open_card(image)
@@ -128,12 +137,25 @@ class _FedSlot:
         return self._slot.name
 
     def wait_card(self, blank_wanted: bool = True, still: Callable[[], bool] = always) -> bool:
-        """Feed the next card, and wait until the reader has seen it."""
+        """Feed the next card, and wait until the reader has seen it; else it is taken back.
+
+        A reader that is away is waited for only where a blank is wanted.
+        """
         if not self._deck.wait_card(blank_wanted, still):
             return False
         assert self._deck.current is not None
         self._place.insert(self._deck.current)
-        return self._slot.wait_card(True, still)
+        end = time.monotonic() + _SEEING
+        seen = False
+        try:
+            # To the reader every card is new, whatever it is wanted for.
+            seen = self._slot.wait_card(
+                still=still if blank_wanted else lambda: still() and time.monotonic() < end
+            )
+        finally:
+            if not seen:
+                self._place.remove()
+        return seen
 
     def connect(self) -> Connection:
         """Power the card that is there."""
@@ -141,13 +163,17 @@ class _FedSlot:
 
     def release(self, good: bool | None) -> None:
         """Take the card out, to where it belongs."""
-        self._slot.release(good)
-        self._place.remove()
-        self._deck.release(good)
+        try:
+            self._slot.release(good)
+        finally:
+            self._place.remove()
+            self._deck.release(good)
 
     def close(self) -> None:
-        """Let go of the reader."""
+        """Let go of the reader, and take out a card that nobody looked at."""
         self._slot.close()
+        if self._place.taken:
+            self._place.remove()
 
 
 def _deck(out: Path, profile: CardProfile, hopper: str) -> VirtualDeck:

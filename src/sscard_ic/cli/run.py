@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -13,7 +13,7 @@ import click
 from sscard_ic.base.errors import InputError, SscardError, Text
 from sscard_ic.card import HabitBook
 from sscard_ic.cli import common
-from sscard_ic.cli.common import json_option, print_json, say, tr
+from sscard_ic.cli.common import done_so_far, json_option, keep_done, print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, open_ledger
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.run_report import Left, left_over, missing, outcome_json, say_outcome, waiting
@@ -26,6 +26,7 @@ from sscard_ic.ledger import Ledger, Step
 from sscard_ic.profile import load
 from sscard_ic.reader import Slot, Tally
 from sscard_ic.reader.opening import ENVIRONMENT, open_slots
+from sscard_ic.reader.trace_file import check_trace, open_trace
 
 _INTERRUPTED = 130
 
@@ -59,7 +60,7 @@ _INTERRUPTED = 130
 @click.option(
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write every exchange to this file, without secrets 脱敏通信记录; "
+    help="Append every exchange to this file, without secrets 脱敏通信记录; "
     "of several readers to FILE-1, FILE-2 …",
 )
 @ledger_option
@@ -88,15 +89,16 @@ def run(
     a blank.
     """
     outcome = Outcome()
-    with ExitStack() as stack:
+    with _interruptible(context, as_json), ExitStack() as stack:
         service = open_vault(vault)
-        ledger = stack.enter_context(open_ledger(ledger_file, service))
+        used = stack.enter_context(ExitStack())
+        ledger = used.enter_context(open_ledger(ledger_file, service))
         profile = load(ledger.batch(name).profile)
         if retry_failed:
             ledger.reopen_failed(name)
         _give_up_lost(ledger, name, lost)
         bar = stack.enter_context(progress(tr("制卡", "making cards"), waiting(ledger, name)))
-        slots = [stack.enter_context(closing(slot)) for slot in open_slots(readers, tell=bar.tell)]
+        slots = [used.enter_context(closing(slot)) for slot in open_slots(readers, tell=bar.tell)]
         make = partial(Station, ledger=ledger, profile=profile, keys=service, habits=HabitBook())
         tallies = [Tally() for _ in slots]
         stations = [
@@ -104,31 +106,41 @@ def run(
             for slot, tally, file in zip(slots, tallies, _traces(trace, slots, stack), strict=True)
         ]
         work = partial(run_batch, stations, ledger, name, profile, service, outcome=outcome)
+        failure: BaseException | None = None
         try:
             work(limit=limit, wait=wait, tell=bar.tell)
-        except KeyboardInterrupt:
-            say_outcome(outcome, left_over(ledger, name))
-            say(Text("已中断；再次运行即可继续", "interrupted; run it again to continue"))
-            context.exit(_INTERRUPTED)
-        except Exception as error:
-            say_outcome(outcome, left_over(ledger, name))
-            _say_other_errors(outcome, error)
-            raise
+        except (Exception, KeyboardInterrupt) as error:
+            failure = error
+        if not all(station.idle.is_set() for station in stations):
+            used.pop_all()  # a station that was left behind is still using them
         left = left_over(ledger, name)
-    _conclude(context, outcome, left, limit, sum(t.exchanges for t in tallies) if as_json else None)
+        keep_done(context, outcome_json(outcome, left, sum(t.exchanges for t in tallies)))
+        if failure is not None:
+            say_outcome(outcome, left)
+            _say_other_errors(outcome, failure)
+            raise failure
+    _conclude(context, outcome, left, limit, as_json)
+
+
+@contextmanager
+def _interruptible(context: click.Context, as_json: bool) -> Iterator[None]:
+    """Ctrl-C ends the command with its exit code, whatever is done at that moment."""
+    try:
+        yield
+    except (KeyboardInterrupt, click.Abort):
+        say(Text("已中断；再次运行即可继续", "interrupted; run it again to continue"))
+        if as_json:
+            print_json({**done_so_far(context), "interrupted_by_user": True})
+        context.exit(_INTERRUPTED)
 
 
 def _conclude(
-    context: click.Context,
-    outcome: Outcome,
-    left: Left,
-    limit: int | None,
-    exchanges: int | None,
+    context: click.Context, outcome: Outcome, left: Left, limit: int | None, as_json: bool
 ) -> None:
-    """Say how it ended, as JSON where ``exchanges`` are wanted, and set the exit code."""
+    """Say how it ended, and set the exit code."""
     limited = outcome.good == limit
-    if exchanges is not None:
-        print_json(outcome_json(outcome, left, exchanges))
+    if as_json:
+        print_json(done_so_far(context))
     else:
         say_outcome(outcome, left, limited=limited)
     short = left.waiting and not limited
@@ -145,10 +157,12 @@ def _traces(trace: Path | None, slots: Sequence[Slot], stack: ExitStack) -> list
         trace.with_stem(f"{trace.stem}-{number}") if several else trace
         for number, _ in enumerate(slots, 1)
     ]
-    return [stack.enter_context(file.open("w", encoding="utf-8", newline="\n")) for file in files]
+    for file in files:
+        check_trace(file, "append")
+    return [stack.enter_context(open_trace(file, "append")) for file in files]
 
 
-def _say_other_errors(outcome: Outcome, raised: Exception) -> None:
+def _say_other_errors(outcome: Outcome, raised: BaseException) -> None:
     """What went wrong at the other readers, each thing once; ``raised`` is told by the caller."""
     told = {str(raised)}
     for reader, error in outcome.errors:

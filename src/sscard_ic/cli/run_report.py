@@ -74,6 +74,7 @@ def outcome_json(outcome: Outcome, left: Left, exchanges: int) -> dict[str, Any]
         ],
         "readers": [_reader(station) for station in outcome.stations],
         "exchanges": exchanges,
+        "interrupted_by_user": False,
     }
 
 
@@ -96,13 +97,12 @@ def say_outcome(outcome: Outcome, left: Left, *, limited: bool = False) -> None:
     """What was not good, the sum, and what to do next."""
     for row, error in (*outcome.unprepared, *outcome.failures):
         say(Text(f"第 {row} 行：{error.what.zh}", f"row {row}: {error.what.en}"))
-        if error.hint:
-            say(Text(f"  → {error.hint.zh}", f"  → {error.hint.en}"))
+        _say_hint(error)
     for error in outcome.rejected:
         card = error.where
         say(Text(f"拒收卡 {card}：{error.what.zh}", f"card {card} was rejected: {error.what.en}"))
-    for entry in missing(outcome, left):
-        _say_missing(entry)
+        _say_hint(error)
+    _say_in_work(missing(outcome, left), left)
     if len(outcome.stations) > 1:
         for station in outcome.stations:
             _say_station(station)
@@ -117,10 +117,38 @@ def say_outcome(outcome: Outcome, left: Left, *, limited: bool = False) -> None:
         say(end)
     if outcome.ends and left.waiting:
         say(Text("  → 然后再次运行", "  → then run it again"))
-    elif left.waiting and not limited:
+    elif left.waiting > len(left.in_work) and not limited:
         say(Text("放入空白卡后再次运行即可继续", "put blanks in and run it again to continue"))
     if left.failed:
         say(Text("失败的行可用 --retry-failed 重做", "--retry-failed makes failed rows again"))
+
+
+def _say_hint(error: SscardError) -> None:
+    if error.hint:
+        say(Text(f"  → {error.hint.zh}", f"  → {error.hint.en}"))
+
+
+def _say_in_work(interrupted: Sequence[Interruption], left: Left) -> None:
+    """Every row whose card is half made; those that were interrupted with the cause."""
+    for entry in interrupted:
+        _say_missing(entry)
+    others = sorted(left.in_work.difference(entry.row for entry in interrupted if entry.row))
+    if not others:
+        return
+    rows = [str(row) for row in others]
+    lost = " ".join(f"--lost {row}" for row in rows)
+    say(
+        Text(
+            f"第 {'、'.join(rows)} 行的卡还没有做完",
+            f"cards of these rows have been begun and are not finished: {', '.join(rows)}",
+        )
+    )
+    say(
+        Text(
+            f"  → 放入这些卡后再次运行；卡已丢失时用 {lost}",
+            f"  → put them in and run it again; where they are lost: {lost}",
+        )
+    )
 
 
 def _say_missing(entry: Interruption) -> None:

@@ -41,6 +41,8 @@ class Visit:
     """The row it is in work for."""
     good: bool = False
     bad: bool = False
+    vain: bool = False
+    """There was no card to be had: it was gone again, or another program kept it."""
 
 
 class _Call(Enum):
@@ -140,7 +142,8 @@ class Foreman:
             self._visits.remove(visit)
             self._good += visit.good
             self._bad += visit.bad
-            self._last = self._clock()
+            if not visit.vain:
+                self._last = self._clock()
             self._changed.notify_all()
 
     @contextmanager

@@ -26,9 +26,10 @@ class Interruption:
     @property
     def text(self) -> Text:
         """What happened, for a person who can put the card in again."""
-        what, where = self.error.what, self.reader
+        what, where, hint = self.error.what, self.reader, self.error.hint
         if self.row is None:
-            return Text(f"{where}：{what.zh}", f"{where}: {what.en}")
+            zh, en = (f"\n  → {hint.zh}", f"\n  → {hint.en}") if hint else ("", "")
+            return Text(f"{where}：{what.zh}{zh}", f"{where}: {what.en}{en}")
         return Text(
             f"{where}：第 {self.row} 行的卡中断（{what.zh}）；重新放入此卡即可继续",
             f"{where}: the card of row {self.row} was interrupted ({what.en}); "
@@ -136,8 +137,8 @@ class Outcome:
 
     @property
     def stopped(self) -> bool:
-        """Whether a station ended because card after card was bad."""
-        return any(station.stopped for station in self.stations)
+        """Whether a station takes no more cards."""
+        return any(station.over for station in self.stations)
 
     @property
     def clean(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sscard_ic.base.errors import Text
@@ -16,8 +16,8 @@ from sscard_ic.keys import Environment, Macer
 from sscard_ic.ledger import Ledger
 from sscard_ic.profile import CardProfile
 
-_LONGEST_JOIN = 1.0
-"""Seconds without looking at the keyboard: not every platform interrupts a join."""
+_LONGEST_WAIT = 1.0
+"""Seconds without looking at the keyboard: not every platform interrupts a wait."""
 
 
 _STOPPING = Text(
@@ -49,12 +49,12 @@ def run_batch(
 ) -> Outcome:
     """Make the cards of ``batch``, at most ``limit`` of them.
 
-    A single station works in the calling thread, several each in one of its own. A row whose
-    blank was bad gets a new serial number and another blank, as long as blanks come. The run ends
-    when no row waits, when no slot gives another card, or when nobody has brought one for
-    ``wait`` seconds. ``tell`` gets words for the person while the run goes on, ``outcome`` is
-    filled meanwhile and returned in the end; what went wrong outside the cards at one station
-    ends all of them after their present card and is raised then.
+    Each station works in a thread of its own, so that Ctrl-C reaches the caller during an
+    exchange. A row whose blank was bad gets a new serial number and another blank, as long as
+    blanks come. The run ends when no row waits, when no slot gives another card, or when nobody
+    has brought one for ``wait`` seconds. ``tell`` gets words for the person while the run goes on,
+    ``outcome`` is filled meanwhile and returned in the end; what went wrong outside the cards at
+    one station ends all of them after their present card and is raised then.
     """
     assert profile.region is not None, "a batch was checked against the profile of a region"
     keys.require_environment(profile.region.issuer.environment, profile.name)
@@ -83,32 +83,36 @@ def run_batch(
 
 
 def _at_all(stations: Sequence[Station], foreman: Foreman, work: Callable[[Station], None]) -> None:
-    """Do ``work`` at every station, at several of them side by side.
+    """Do ``work`` at every station, side by side.
 
     When the caller is interrupted, cards in work are left between two exchanges; a second
-    interruption leaves the threads behind, which end with the program.
+    interruption leaves the threads behind, which end with the program. Stations that are not
+    ``idle`` then still use their slot and the ledger.
     """
-    if len(stations) == 1:
-        work(stations[0])
-        return
-    threads = [
-        threading.Thread(
-            target=_guarded, args=(station, foreman, work), name=station.name, daemon=True
-        )
-        for station in stations
-    ]
     try:
-        for thread in threads:
-            thread.start()
-        _join(threads)
+        for station in stations:
+            _start(station, foreman, work)
+        _await(stations)
     except BaseException:
         foreman.halt()
         foreman.tell(_STOPPING)
-        _join(threads)
+        _await(stations)
         raise
     for station in stations:
         if station.outcome.error is not None:
             raise station.outcome.error
+
+
+def _start(station: Station, foreman: Foreman, work: Callable[[Station], None]) -> None:
+    thread = threading.Thread(
+        target=_guarded, args=(station, foreman, work), name=station.name, daemon=True
+    )
+    station.idle.clear()
+    try:
+        thread.start()
+    except RuntimeError:  # the system gives no more threads
+        station.idle.set()
+        raise
 
 
 def _guarded(station: Station, foreman: Foreman, work: Callable[[Station], None]) -> None:
@@ -118,9 +122,12 @@ def _guarded(station: Station, foreman: Foreman, work: Callable[[Station], None]
     except BaseException as error:
         station.outcome.error = error
         foreman.stop()
+    finally:
+        station.idle.set()
 
 
-def _join(threads: Iterable[threading.Thread]) -> None:
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_LONGEST_JOIN)
+def _await(stations: Sequence[Station]) -> None:
+    # No Thread.join: before Python 3.13 an interrupted one takes a working thread for ended.
+    for station in stations:
+        while not station.idle.wait(_LONGEST_WAIT):
+            pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TextIO
 
@@ -15,13 +16,13 @@ from sscard_ic.issuance.prepare import CardResult
 from sscard_ic.ledger import Card, CardState, Ledger, Phase, Reason, Step
 from sscard_ic.profile import CardProfile, load
 from sscard_ic.reader import Connection, Slot, Tally, open_session
-from sscard_ic.reader.errors import ReaderError
+from sscard_ic.reader.errors import NoCard, NoReader, NoService, ReaderBusy, ReaderError
 
 MAX_BLANKS = 3
 """Blanks that one row may spoil before it is given up."""
 
 RETRY_PAUSE = 1.0
-"""Seconds before a reader that cannot be waited at is asked again."""
+"""Seconds before a reader that cannot be waited at, or had no card after all, is asked again."""
 
 _MADE_ELSEWHERE = Text("此卡已由另一台账制成", "this card has been made with another ledger")
 _BLANK_WANTED = Text("换一张空白卡", "insert a blank card")
@@ -57,8 +58,13 @@ class Station:
         self._on_card = on_card
         self.outcome = StationOutcome(slot.name)
         """What it has done so far, in all its rounds; also told when an error ends the run."""
+        self.idle = threading.Event()
+        """Set while no thread works at it; only then its slot may be closed."""
+        self.idle.set()
         self._offered = False
         """Whether the slot has offered a card that has not been looked at yet."""
+        self._kept: str | None = None
+        """The place of the card that another program kept at the last attempt."""
 
     @property
     def name(self) -> str:
@@ -83,6 +89,8 @@ class Station:
             if visit is None:
                 break
             self._serve(batch, visit, foreman)
+            if visit.vain:
+                foreman.pause(RETRY_PAUSE)
         return self.outcome
 
     def sort_finished(self, foreman: Foreman) -> None:
@@ -90,7 +98,10 @@ class Station:
         while not self.outcome.broken_off and self._lies_there(foreman):
             verdict: bool | None = None
             try:
-                verdict = self._is_finished(self._open(foreman))
+                session = self._open(foreman)
+                if session is None:
+                    return
+                verdict = self._is_finished(session)
             except CardError as error:
                 self.outcome.rejected.append(error)
                 verdict = False
@@ -124,10 +135,23 @@ class Station:
             finally:
                 foreman.settle(visit)
 
-    def _open(self, foreman: Foreman) -> Connection:
-        session = open_session(
-            self._slot.connect(), tally=self._tally, trace=self._trace, reader=self.name
-        )
+    def _open(self, foreman: Foreman) -> Connection | None:
+        """The card that is there, powered; None when it is gone, or another program keeps it.
+
+        Neither is an interruption. The slot waits for what is gone, and says so; of another
+        program the person is told once while it keeps the card.
+        """
+        kept, self._kept = self._kept, None
+        try:
+            connection = self._slot.connect()
+        except (NoCard, NoReader, NoService):
+            return None
+        except ReaderBusy as error:
+            self._kept = error.where
+            if error.where != kept:
+                foreman.tell(Interruption(self.name, None, error).text)
+            return None
+        session = open_session(connection, tally=self._tally, trace=self._trace, reader=self.name)
         return Obedient(session, foreman)
 
     def _release(self, verdict: bool | None, foreman: Foreman) -> None:
@@ -146,9 +170,7 @@ class Station:
     def _is_finished(self, session: Connection) -> bool | None:
         serial = chip_serial(session.atr)
         card = self._ledger.card_by_chip(serial)
-        if card is None or card.state.rank < CardState.VERIFIED.rank:
-            return None
-        if card.state is CardState.FAILED or card.chip_serial is None:
+        if card is None or card.state is not CardState.VERIFIED or card.chip_serial is None:
             return None
         self._check_finished(session, card, serial.hex().upper())
         return True
@@ -157,6 +179,9 @@ class Station:
         """One card; True when it is good, False when it is rejected, None to leave it there."""
         try:
             session = self._open(foreman)
+            if session is None:
+                visit.vain = True
+                return None
             with foreman.alone(self._factory_serial(session)):
                 card, claimed = self._row_of(session, batch)
                 foreman.decided(visit)
