@@ -103,12 +103,12 @@ def load_scard() -> Scard:
                 f"what PC/SC readers need is not installed ({error})",
             ),
             hint=Text(
-                "pip install 'sscard-ic[pcsc]'（源码目录中：make pcsc）；在 Linux 上须先有 libpcsclite1，"
-                "以及编译用的 gcc、python3-dev、libpcsclite-dev。"
+                "pip install 'sscard-ic[pcsc]'（源码目录中：make pcsc）；"
+                "在 Linux 上须先有 libpcsclite1，以及编译用的 gcc、python3-dev、libpcsclite-dev。"
                 "虚拟卡不需要它：--reader virtual:文件",
                 "pip install 'sscard-ic[pcsc]' (in a clone: make pcsc); on Linux it needs "
-                "libpcsclite1, and to be built gcc, python3-dev and libpcsclite-dev. Virtual cards work without it: "
-                "--reader virtual:FILE",
+                "libpcsclite1, and to be built gcc, python3-dev and libpcsclite-dev. "
+                "Virtual cards work without it: --reader virtual:FILE",
             ),
         ) from error
 
