@@ -35,11 +35,11 @@ class Entry:
     file: Path
     name: str
     device: str
-    library: str
+    driver: str
 
     @property
     def is_virtual(self) -> bool:
-        return "vpcd" in Path(self.library).name
+        return "vpcd" in Path(self.driver).name
 
     @property
     def is_backup(self) -> bool:
@@ -146,7 +146,7 @@ _TITLE = Text("虚拟读写器驱动", "virtual reader driver")
 
 
 def _driver(machine: Machine, entries: list[Entry]) -> Finding:
-    places = [machine.at(entry.library) for entry in entries]
+    places = [machine.at(entry.driver) for entry in entries]
     for folder in _DRIVERS:
         places += sorted(machine.root.glob(f"{folder.lstrip('/')}/{_DRIVER}"))
     for place in places:
@@ -194,9 +194,9 @@ def _configuration(machine: Machine, entries: list[Entry]) -> Finding:
 def _fault(machine: Machine, entries: list[Entry]) -> tuple[Text, Text] | None:
     """The first of the known mistakes that these entries make, and its remedy."""
     for entry in entries:
-        if not machine.at(entry.library).is_file():
+        if not machine.at(entry.driver).is_file():
             return (
-                Text(f"驱动文件 {entry.library} 不存在", f"the driver {entry.library} is absent"),
+                Text(f"驱动文件 {entry.driver} 不存在", f"the driver {entry.driver} is absent"),
                 Text(f"更正 {entry.file} 中的 LIBPATH", f"correct LIBPATH in {entry.file}"),
             )
         if entry.is_reversed:
@@ -210,7 +210,7 @@ def _fault(machine: Machine, entries: list[Entry]) -> tuple[Text, Text] | None:
                     f"in {entry.file} write DEVICENAME /dev/null:0x8C7B",
                 ),
             )
-    if len({entry.library for entry in entries}) < len(entries):
+    if len({entry.driver for entry in entries}) < len(entries):
         return (
             Text("多个条目共用一个驱动文件，卡不会出现", "entries share one driver: no card shows"),
             Text(
