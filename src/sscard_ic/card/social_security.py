@@ -203,9 +203,11 @@ class SocialSecurityCard:
             # Who the card is stands in the SSSE: it is read before the directory is entered.
             _ = self.identity
         self._select(items[0].directory_name)
-        open_items = [located for located in items if self._opened(located.read)]
+        open_items = []
         for located in items:
-            if located not in open_items:
+            if self._opened(located.read):
+                open_items.append(located)
+            else:
                 reading.closed[located.path] = located.read
         if not open_items:
             return
