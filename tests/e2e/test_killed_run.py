@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import random
 import signal
-from collections import Counter
 from pathlib import Path
 
 from tests.support.kill_target import run_station
@@ -15,12 +14,13 @@ from tests.support.plant import (
     open_ledger,
     sample_row,
 )
+from tests.support.proofs import assert_all_made_once
 
 from sscard_ic.card import SocialSecurityCard
 from sscard_ic.codec.text import decode_an
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.keys import SoftwareVault
-from sscard_ic.ledger import CardState, Ledger, Phase, SerialState, Step
+from sscard_ic.ledger import Ledger
 from sscard_ic.profile import load
 from sscard_ic.reader import open_session
 from sscard_ic.reader.virtual import new_blank, open_virtual
@@ -47,7 +47,7 @@ def test_killed_fifty_times_every_card_is_made_once(tmp_path: Path) -> None:
         assert run_and_kill(tmp_path, batch, chance.randrange(LONGEST_LIFE)) == -signal.SIGKILL
     assert run_and_kill(tmp_path, batch, None) == 0
     with open_ledger(tmp_path / "ledger.db", vault) as ledger:
-        assert_all_made_once(ledger, batch)
+        assert_all_made_once(ledger, batch, CARDS)
         assert_cards_correct(tmp_path, ledger, vault, batch)
 
 
@@ -73,24 +73,6 @@ def run_and_kill(folder: Path, batch: str, life: int | None) -> int | None:
     process.close()
     here.close()
     return code
-
-
-def assert_all_made_once(ledger: Ledger, batch: str) -> None:
-    assert ledger.counts(batch) == {CardState.VERIFIED: CARDS}
-    assert ledger.serial_counts(batch) == {SerialState.USED: CARDS}
-    cards = ledger.cards_of(batch)
-    assert len({card.chip_serial for card in cards}) == CARDS
-    begun: Counter[Step] = Counter()
-    for card in cards:
-        entries = ledger.journal_of(card.id)
-        for step in (Step.INITIALISE, Step.PERSONALIZE, Step.FINISH, Step.VERIFY):
-            phases = [entry.phase for entry in entries if entry.step is step]
-            assert phases[0] is Phase.BEGIN
-            assert phases[-1] is Phase.END
-            assert phases.count(Phase.END) == 1
-            begun[step] += phases.count(Phase.BEGIN)
-    # The kills did hit cards in work: steps were begun again.
-    assert sum(begun.values()) > 4 * CARDS
 
 
 def assert_cards_correct(folder: Path, ledger: Ledger, vault: SoftwareVault, batch: str) -> None:

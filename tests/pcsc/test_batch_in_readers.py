@@ -13,13 +13,14 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from tests.support.plant import PASSPHRASE, import_rows, make_vault, open_ledger, sample_row
+from tests.support.proofs import assert_all_made_once
 
 from sscard_ic.card import SocialSecurityCard
 from sscard_ic.codec.text import decode_an
 from sscard_ic.issuance.foreman import IN_WORK
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.keys import SoftwareVault
-from sscard_ic.ledger import CardState, Ledger, Phase, SerialState, Step
+from sscard_ic.ledger import CardState, Ledger
 from sscard_ic.profile import load
 from sscard_ic.reader import open_session
 from sscard_ic.reader.virtual import new_blank, open_virtual
@@ -66,7 +67,7 @@ def test_forty_cards_over_four_readers_whatever_fails(
         out, err = run.communicate(timeout=PATIENCE)
         assert run.returncode == 0, f"{out}\n{err}"
         report = json.loads(out)
-        assert_whole(ledger, batch)
+        assert_all_made_once(ledger, batch, CARDS)
     with open_ledger(tmp_path / "ledger.db", vault) as ledger:
         assert_cards_correct(ledger, vault, batch, decks)
     assert report["good"] == CARDS
@@ -134,25 +135,6 @@ def await_work(ledger: Ledger, batch: str, run: subprocess.Popen[str]) -> None:
     while not ledger.count(batch, IN_WORK, 1):
         assert run.poll() is None, run.communicate()
         assert monotonic() < deadline, ledger.counts(batch)
-
-
-def assert_whole(ledger: Ledger, batch: str) -> None:
-    """Every row has one card, every number is used, every step has begun and ended."""
-    assert ledger.counts(batch) == {CardState.VERIFIED: CARDS}
-    assert ledger.serial_counts(batch) == {SerialState.USED: CARDS}
-    cards = ledger.cards_of(batch)
-    assert len({card.chip_serial for card in cards}) == CARDS
-    begun: Counter[Step] = Counter()
-    for card in cards:
-        entries = ledger.journal_of(card.id)
-        for step in (Step.INITIALISE, Step.PERSONALIZE, Step.FINISH, Step.VERIFY):
-            phases = [entry.phase for entry in entries if entry.step is step]
-            assert phases[0] is Phase.BEGIN
-            assert phases[-1] is Phase.END
-            assert phases.count(Phase.END) == 1
-            begun[step] += phases.count(Phase.BEGIN)
-    # Cards in work were interrupted: steps were begun again.
-    assert begun.total() > 4 * CARDS
 
 
 def assert_cards_correct(
