@@ -13,7 +13,7 @@ from sscard_ic.card.cos import builder_for
 from sscard_ic.card.cos.steps import AuthenticateMaster, Create, LoadKey, LoadPin, Send, Step
 from sscard_ic.card.identity import CardIdentity
 from sscard_ic.card.proof import prove_key
-from sscard_ic.keys import Authenticator, CardKey, KeyLoader, Protection
+from sscard_ic.keys import Authenticator, BlankOpener, CardKey, KeyLoader, Protection
 from sscard_ic.profile import CardProfile
 from sscard_ic.reader.connection import Connection
 
@@ -21,7 +21,7 @@ _MF = 0x3F00
 _TRANSPORT = Text("出示传输码", "present the transport code")
 
 
-class BlankKeys(Authenticator, KeyLoader, Protocol):
+class BlankKeys(Authenticator, BlankOpener, KeyLoader, Protocol):
     """What building up a blank asks of the key service."""
 
 

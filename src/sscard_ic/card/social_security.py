@@ -88,6 +88,16 @@ class SocialSecurityCard:
             )
         self._directory = _ROOT
 
+    @property
+    def channel(self) -> Channel:
+        """The way of single commands to this card."""
+        return self._channel
+
+    @property
+    def profile(self) -> CardProfile:
+        """What the card obeys."""
+        return self._profile
+
     # Identity and authentication
 
     @property
@@ -95,7 +105,7 @@ class SocialSecurityCard:
         """Division code (from the identification code) and historical bytes of the card."""
         if self._identity is None:
             located = self._locate(_IDENTIFICATION_CODE)
-            self._select(_ROOT)
+            self.enter(_ROOT)
             code = self._reader.read_records([located])[located.path]
             self._identity = CardIdentity(
                 decode_cn(code[:3]), historical_bytes(self._channel.connection.atr)
@@ -105,16 +115,16 @@ class SocialSecurityCard:
     def authenticate(self, key: str, version: int | None = None) -> None:
         """External authentication with ``key``; state falls when another directory is selected."""
         entry = self._profile.keys[key]
-        card_key = self._card_key(key, version or 1)
+        card_key = self.card_key(key, version or 1)
         if entry.id >= 0x80 or entry.use == "master":
-            self._select(entry.directory)
+            self.enter(entry.directory)
         what = Text(f"认证密钥 {key}", f"authenticate key {key}")
         authenticate(self._channel, entry.id, card_key, self._need_keys(key), what, version)
         self._authenticated.add(key)
 
     def check_authenticity(self, key: str = "IRK", version: int | None = None) -> None:
         """Internal authentication: the card proves that it holds its key."""
-        card_key = self._card_key(key, version or 1)
+        card_key = self.card_key(key, version or 1)
         what = Text(f"内部认证 {key}", f"internally authenticate {key}")
         entry = self._profile.keys[key]
         check_card(self._channel, entry.id, card_key, self._need_keys(key), what, version)
@@ -126,13 +136,14 @@ class SocialSecurityCard:
             if key.use == "mac":
                 unproven.append(name)
                 continue
-            self._select(directory)
+            self.enter(directory)
             prove = self.check_authenticity if key.use == "internal" else self.authenticate
             for version in range(1, key.groups + 1):
                 prove(name, version if key.groups > 1 else None)
         return unproven
 
-    def _card_key(self, name: str, version: int) -> CardKey:
+    def card_key(self, name: str, version: int = 1) -> CardKey:
+        """The name of one key of this card, for a key service."""
         identity = self.identity
         return CardKey(name, version, identity.division_code, identity.factor)
 
@@ -175,7 +186,7 @@ class SocialSecurityCard:
 
         Raises :class:`Refused` when it does not for another reason than its access rules.
         """
-        self._select(located.directory_name)
+        self.enter(located.directory_name)
         status = self._reader.probe(located)
         if not status.ok and status != _NOT_SATISFIED:
             raise Refused(Text(f"读取 {located.path}", f"read {located.path}"), status)
@@ -195,14 +206,14 @@ class SocialSecurityCard:
 
         For cards whose profile is not known yet, where "all records" might meet a closed one.
         """
-        self._select(wanted[0].directory_name)
+        self.enter(wanted[0].directory_name)
         return Reading(self._reader.read_records(wanted))
 
     def _read_file(self, items: Sequence[Located], reading: Reading) -> None:
         if self._keys is not None and any(p.read.keys and not self._met(p.read) for p in items):
             # Who the card is stands in the SSSE: it is read before the directory is entered.
             _ = self.identity
-        self._select(items[0].directory_name)
+        self.enter(items[0].directory_name)
         open_items = []
         for located in items:
             if self._opened(located.read):
@@ -252,7 +263,7 @@ class SocialSecurityCard:
         for (directory, _), group in groupby(
             wanted, key=lambda located: (located.directory_name, located.file_name)
         ):
-            self._select(directory)
+            self.enter(directory)
             self._update_file(list(group), values)
 
     def _update_file(self, items: Sequence[Located], values: Mapping[str, bytes]) -> None:
@@ -282,7 +293,7 @@ class SocialSecurityCard:
         if self._keys is None or not fresh:
             return False
         _ = self.identity  # may lead to the SSSE
-        self._select(located.directory_name)
+        self.enter(located.directory_name)
         for key in fresh:
             self.authenticate(key)
         self._reader.select(located)
@@ -292,7 +303,7 @@ class SocialSecurityCard:
         places = self._profile.places
         return next(located for located in places if located.path == path)
 
-    def _select(self, directory: str) -> None:
+    def enter(self, directory: str) -> None:
         """Make ``directory`` the current one; key states fall, the PIN state stays."""
         if directory == self._directory:
             return

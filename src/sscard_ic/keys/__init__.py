@@ -7,6 +7,7 @@ from pathlib import Path
 from sscard_ic.base.secret import Secret
 from sscard_ic.keys.capabilities import (
     Authenticator,
+    BlankOpener,
     CardKey,
     Environment,
     Inventory,
@@ -31,6 +32,7 @@ from sscard_ic.keys.vault import SoftwareVault
 
 __all__ = [
     "Authenticator",
+    "BlankOpener",
     "CardKey",
     "Environment",
     "EnvironmentMismatchError",

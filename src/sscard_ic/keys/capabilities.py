@@ -15,7 +15,7 @@ Environment = Literal["test", "production"]
 Level = Literal["N1", "N2", "P1", "maker"]
 """As in a profile: ministry (first or second level in the PSAM), province, card maker."""
 Owner = Literal["ministry", "province", "maker"]
-Use = Literal["external", "internal", "mac", "master", "transport"]
+Use = Literal["external", "internal", "mac", "master", "purchase", "load", "tac", "transport"]
 Mode = Literal["plain", "plain_mac", "enciphered", "enciphered_mac"]
 
 
@@ -122,6 +122,11 @@ class Authenticator(Protocol):
         authentication: both halves of the command's data; the card's answer must equal it.
         """
         ...
+
+
+@runtime_checkable
+class BlankOpener(Protocol):
+    """Proves to a blank that the one who builds it up is entitled to."""
 
     def transport_code(self, serial: bytes) -> Secret:
         """8 bytes that open a blank whose chip serial (T8-TD) has these 6 bytes, ref 11 §5.1."""

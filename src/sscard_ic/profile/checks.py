@@ -13,7 +13,7 @@ from sscard_ic.profile.imports import ImportFormat
 from sscard_ic.profile.positions import Key as Loc
 from sscard_ic.profile.region import Region
 from sscard_ic.profile.structure import Directory, File, Item, Structure
-from sscard_ic.profile.values import decode, encode
+from sscard_ic.profile.values import decode, encode, part_name
 
 Finding = tuple[Loc, Text]
 
@@ -158,12 +158,12 @@ def _check_file(loc: Loc, name: str, file: File) -> Iterator[Finding]:
             yield (*item_loc, "length"), Text("记录最长 255 字节", "a record has at most 255 bytes")
     if file.structure == "transparent" and len(file.items) > 1:
         yield (*loc, "items"), Text("透明文件只有一个数据项", "a transparent file holds one item")
-    if (file.records is not None) != (file.structure in ("cyclic", "fixed")):
+    if file.structure == "cyclic" and [item.format for item in file.items] != ["record"]:
         yield (
-            loc,
+            (*loc, "items"),
             Text(
-                "records 只用于循环和定长文件，且必须给出",
-                "records belongs to cyclic and fixed files, and only to them",
+                "循环文件只有一个 record 数据项，repeat 为记录数",
+                "a cyclic file holds one item of format record; repeat counts its records",
             ),
         )
 
@@ -196,26 +196,34 @@ def _is_source(source: str) -> bool:
 
 
 def _check_parts(loc: Loc, item: Item, codes: Mapping[str, CodeTable]) -> Iterator[Finding]:
-    if (item.format == "btlv") != bool(item.items):
-        yield loc, Text("只有 btlv 有 items，且必须有", "btlv items have parts, and only they")
+    tagged, constructed = item.format == "btlv", item.format in ("btlv", "record")
+    if constructed != bool(item.items):
+        yield (
+            loc,
+            Text(
+                "只有 btlv 和 record 有 items，且必须有",
+                "btlv and record items have parts, and only they",
+            ),
+        )
         return
-    tags: dict[int, int] = {}
+    names: dict[str, int] = {}
     for position, part in enumerate(item.items):
         part_loc = (*loc, "items", position)
-        if part.tag is None or part.format == "btlv" or part.repeat != 1:
+        if (part.tag is not None) != tagged or part.items or part.repeat != 1:
             yield (
                 part_loc,
                 Text(
-                    "组成部分须有 tag，不得为 btlv，不得重复",
-                    "a part needs a tag, is not btlv and does not repeat",
+                    "btlv 的组成部分须有 tag，record 的没有；不得再分，不得重复",
+                    "a part of btlv has a tag, one of record has none; it is not constructed "
+                    "and does not repeat",
                 ),
             )
-        elif tags.setdefault(part.tag, position) != position:
-            yield (*part_loc, "tag"), Text("tag 重复", "used twice")
+        elif names.setdefault(part_name(part), position) != position:
+            yield (*part_loc, "tag" if tagged else "zh"), Text("重复", "used twice")
         if part.read is not None or part.update is not None:
             yield part_loc, Text("组成部分没有自己的规则", "a part has no rules of its own")
         yield from _check_item(part_loc, part, codes)
-    total = sum(part.length + 2 for part in item.items)
+    total = sum(part.length + 2 * tagged for part in item.items)
     if item.items and total != item.length:
         yield (
             (*loc, "length"),

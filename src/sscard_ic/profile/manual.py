@@ -10,7 +10,7 @@ from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.fields import Title
 from sscard_ic.profile.structure import File, Item, Key
 
-_FORMATS = {"an": "an", "cn": "cn", "b": "b", "btlv": "B-TLV"}
+_FORMATS = {"an": "an", "cn": "cn", "b": "b", "btlv": "B-TLV", "record": "record"}
 _STRUCTURES = {
     "transparent": Text("透明", "transparent"),
     "fixed": Text("定长记录", "fixed-length records"),
@@ -32,6 +32,9 @@ _USES = {
     "internal": Text("内部认证", "internal authentication"),
     "mac": Text("安全报文 MAC", "MAC of secure messaging"),
     "master": Text("主控密钥", "control key"),
+    "purchase": Text("消费", "medical purchase"),
+    "load": Text("账户划入", "account credit"),
+    "tac": Text("交易认证码", "transaction certificate (TAC)"),
 }
 _LEVELS = {
     "N1": Text("国家一级", "ministry, first level"),

@@ -11,7 +11,11 @@ from pydantic import Field
 from sscard_ic.profile.access import AccessRule
 from sscard_ic.profile.fields import HexByte, HexBytes, HexWord, Rule, Strict, Title
 
-Format = Literal["an", "cn", "b", "btlv"]
+Format = Literal["an", "cn", "b", "btlv", "record"]
+"""``btlv``: parts with tag and length; ``record``: parts one after the other, a cyclic record."""
+
+KeyUse = Literal["external", "internal", "mac", "master", "purchase", "load", "tac"]
+"""What a key does; the last three belong to the medical account: DPK, DLK, DTK (ref 12)."""
 
 
 class Item(Title):
@@ -28,12 +32,12 @@ class Item(Title):
     source: str | None = None
     """Field of a holder's record, or ``@name`` of a value that issuance computes."""
     repeat: int = 1
-    """Records with this tag, one after the other."""
+    """Records with this tag, one after the other; in a cyclic file the number of its records."""
     read: Rule | None = None
     """Overrides the file's rule for this item (3.00)."""
     update: Rule | None = None
     items: tuple[Item, ...] = ()
-    """Parts of a constructed item (B-TLV)."""
+    """Parts of a constructed item; those of a ``record`` have no tags."""
     example: str | None = None
     """A value as :mod:`sscard_ic.profile.values` writes it; every load encodes and decodes it."""
     note: str | None = None
@@ -47,9 +51,10 @@ class File(Title):
     """启用, 预设, 预留 (ref 01 §2.6)."""
     read: Rule
     update: Rule
-    records: int | None = None
-    """Number of records of a cyclic or fixed file."""
+    append: Rule | None = None
+    """Rule for adding a record; that of an update when left out."""
     items: tuple[Item, ...] = ()
+    """A transparent or cyclic file has exactly one."""
 
 
 class Directory(Title):
@@ -60,6 +65,10 @@ class Directory(Title):
     name: HexBytes
     """DF name (AID, or the label of an application without AID), 5 to 16 bytes."""
     parent: str | None = None
+    create: Rule | None = None
+    """Rule for creating files; its own master key when left out."""
+    erase: Rule | None = None
+    """Rule for deleting; its own master key when left out."""
     files: dict[str, File] = Field(default={})
 
 
@@ -69,10 +78,19 @@ class Key(Strict):
     directory: str
     id: HexByte
     """Identifier in the card: P2 of the authentication commands."""
-    use: Literal["external", "internal", "mac", "master"]
+    use: KeyUse
     groups: int = 1
     """Number of versions 01, 02 …"""
+    indexed: bool = False
+    """The groups are told apart by identifiers from ``id`` on, not by versions (DPK, DLK)."""
     length: Literal[8, 16] = 16
+    """Bytes of the 3DES key; every SM4 key has 16."""
+    algorithm: Literal["card", "3des"] = "card"
+    """That of the card, or 3DES on every card (medical keys, ref 12 §6)."""
+    usable: Rule = AccessRule("free")
+    """Rule for using the key."""
+    change: Rule = AccessRule("never")
+    """Rule for replacing its value."""
     level: Literal["N1", "N2", "P1", "maker"]
     """Owner of the root: ministry (first or second level in the PSAM), province, card maker."""
     role: Literal["lock", "unlock_pin"] | None = None

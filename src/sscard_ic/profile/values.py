@@ -2,9 +2,9 @@
 
 Written forms: dates ``YYYY-MM-DD`` (``YYYYMMDD`` is accepted too), digits and text as they are,
 binary data in hex digits without the filling, a constructed record as a JSON object of its parts
-by tag (``{"57": "123"}``), the card identification code as 32 hex digits (24 leave its
-authentication code unset). The empty string stands for an unset item. Blanks at the ends do not
-count: on the card they look like filling.
+by tag (``{"57": "123"}``), a cyclic record by the Chinese names of its parts, the card
+identification code as 32 hex digits (24 leave its authentication code unset). The empty string
+stands for an unset item. Blanks at the ends do not count: on the card they look like filling.
 
 Writing is strict and raises :class:`InputError`; reading is tolerant: whatever a card holds is
 shown, and what is odd about it is said in remarks.
@@ -73,9 +73,9 @@ class Value:
 
 
 def unset(item: Item) -> bytes:
-    """The bytes of an item without a value: an and b 00, cn FF, B-TLV its unset parts."""
-    if item.format == "btlv":
-        return b"".join(bytes(Record(_tag(part), unset(part))) for part in item.items)
+    """The bytes of an item without a value: an and b 00, cn FF, constructed its unset parts."""
+    if item.items:
+        return _join(item, {part_name(part): unset(part) for part in item.items})
     return (b"\xff" if item.format == "cn" else b"\x00") * item.length
 
 
@@ -95,7 +95,7 @@ def encode(item: Item, text: str) -> bytes:
             return _encode_cn(item, text)
         case "b":
             return _encode_binary(item, text)
-        case "btlv":
+        case "btlv" | "record":
             return _encode_parts(item, text)
 
 
@@ -161,13 +161,23 @@ def _encode_parts(item: Item, text: str) -> bytes:
             item,
             Text('应为 JSON 对象，如 {"57": "…"}', 'a JSON object is expected, as {"57": "…"}'),
         )
-    known = {f"{_tag(part):02X}": part for part in item.items}
+    known = {part_name(part): part for part in item.items}
     if unknown := sorted(set(given) - set(known)):
         names = ", ".join(unknown)
         raise _refuse(item, Text(f"没有数据项 {names}", f"there is no part {names}"))
-    return b"".join(
-        bytes(Record(_tag(part), encode(part, given.get(tag, "")))) for tag, part in known.items()
-    )
+    return _join(item, {name: encode(part, given.get(name, "")) for name, part in known.items()})
+
+
+def part_name(part: Item) -> str:
+    """What a part of a constructed item is called in its written form: its tag, or its name."""
+    return part.zh if part.tag is None else f"{part.tag:02X}"
+
+
+def _join(item: Item, values: Mapping[str, bytes]) -> bytes:
+    """The parts of a constructed item, all of them, one after the other."""
+    if item.format == "record":
+        return b"".join(values[part_name(part)] for part in item.items)
+    return b"".join(bytes(Record(_tag(part), values[part_name(part)])) for part in item.items)
 
 
 def decode(item: Item, raw: bytes, codes: Mapping[str, CodeTable] | None = None) -> Value:
@@ -175,9 +185,9 @@ def decode(item: Item, raw: bytes, codes: Mapping[str, CodeTable] | None = None)
     remarks = [] if len(raw) == item.length else [_wrong_length(item, raw)]
     if _is_filling(item, raw):
         filling = (b"\xff" if item.format == "cn" else b"\x00") * len(raw)
-        odd = item.format == "btlv" or raw != filling
+        odd = bool(item.items) or raw != filling
         return Value("", raw, remarks=(*remarks, NOT_SET, *([WRONG_FILLING] * odd)))
-    if item.format == "btlv":
+    if item.items:
         return _decode_parts(item, raw, codes or {}, remarks)
     text = _READERS[item.format](item, raw, remarks)
     table = (codes or {}).get(item.codes or "")
@@ -248,22 +258,35 @@ def _decode_parts(
     item: Item, raw: bytes, codes: Mapping[str, CodeTable], remarks: list[Text]
 ) -> Value:
     try:
-        records = {record.tag: record.value for record in iter_records(raw)}
+        found = _split(item, raw, remarks)
     except TlvError:
         return Value(raw.hex().upper(), raw, remarks=(*remarks, NOT_TLV))
-    known = {_tag(part) for part in item.items}
-    if set(records) != known:
-        remarks.append(_wrong_parts(known, set(records)))
     parts = {
-        f"{_tag(part):02X}": decode(part, records[_tag(part)], codes)
+        part_name(part): decode(part, found[part_name(part)], codes)
         for part in item.items
-        if _tag(part) in records
+        if part_name(part) in found
     }
-    texts = {tag: value.text for tag, value in parts.items() if value.is_set}
+    texts = {name: value.text for name, value in parts.items() if value.is_set}
     if not texts:
         remarks.append(NOT_SET)
     text = json.dumps(texts, ensure_ascii=False) if texts else ""
     return Value(text, raw, remarks=tuple(remarks), parts=parts)
+
+
+def _split(item: Item, raw: bytes, remarks: list[Text]) -> dict[str, bytes]:
+    """The bytes of the parts by name, as far as they are there."""
+    if item.format == "record":
+        found, at = {}, 0
+        for part in item.items:
+            if len(raw) >= at + part.length:
+                found[part_name(part)] = raw[at : at + part.length]
+            at += part.length
+        return found
+    records = {record.tag: record.value for record in iter_records(raw)}
+    known = {_tag(part) for part in item.items}
+    if set(records) != known:
+        remarks.append(_wrong_parts(known, set(records)))
+    return {f"{tag:02X}": value for tag, value in records.items()}
 
 
 def _tag(part: Item) -> int:

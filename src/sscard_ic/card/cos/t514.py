@@ -340,7 +340,7 @@ class T514Builder:
             "transparent": (types.transparent, total + reserve, 0x00),
             "variable": (types.variable, total + 2 * len(items) + 2 + reserve, _NO_RECORD_LENGTH),
             "fixed": (types.fixed, total + 2 * len(items) + 2 + reserve, _fixed_length(items)),
-            "cyclic": (types.cyclic, total * (file.records or 1) + 2 + reserve, total),
+            "cyclic": (types.cyclic, total + 2 + reserve, items[0].item.length),
         }[file.structure]
         read_logic, read = self._right(file.read, name)
         update_logic, update = self._right(file.update, name)
