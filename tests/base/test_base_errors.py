@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import errno
 import pickle
 
 import pytest
 
 from sscard_ic.base import CardError, InputError, SscardError, Text
-from sscard_ic.base.errors import Language
+from sscard_ic.base.errors import Language, os_reason
 from sscard_ic.keys import VaultError
 from sscard_ic.reader.errors import ReaderError
 
@@ -61,3 +62,16 @@ def test_an_error_with_its_own_constructor_survives_as_well() -> None:
     other = pickle.loads(pickle.dumps(Numbered(7)))
     assert isinstance(other, Numbered)
     assert (other.number, other.render("zh")) == (7, "第 7 张")
+
+
+@pytest.mark.parametrize(
+    ("number", "zh", "en"),
+    [
+        (errno.ENOENT, "没有这个文件或目录", "No such file or directory"),
+        (errno.ENOSPC, "磁盘空间不足", "No space left on device"),
+        (errno.EXDEV, "Invalid cross-device link", "Invalid cross-device link"),
+    ],
+)
+def test_a_reason_of_the_operating_system(number: int, zh: str, en: str) -> None:
+    assert os_reason(OSError(number, en)) == Text(zh, en)
+    assert os_reason(TimeoutError()) == Text("TimeoutError", "TimeoutError")

@@ -77,7 +77,7 @@ def test_an_ambiguous_name_lists_what_it_could_mean(
     for name in ("a/same", "b/same"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / f"{name}.toml").write_text(shipped("cos/t514"), encoding="utf-8")
-    monkeypatch.setattr("sscard_ic.profile.loader.profiles_dir", lambda: tmp_path)
+    monkeypatch.setattr("sscard_ic.profile.catalogue.profiles_dir", lambda: tmp_path)
     with pytest.raises(InputError) as caught:
         profile.check("same")
     assert "ambiguous" in str(caught.value)
@@ -150,6 +150,70 @@ def test_a_new_tag_adds_an_item(write: Write) -> None:
     assert [(at.number, at.item.tag) for at in located][-1] == (4, 0xF0)
 
 
+def test_what_is_absent_is_not_on_the_card(write: Write) -> None:
+    """Items, files, directories and keys that a region has not."""
+    file = write(
+        REGION
+        + """
+[directories.DF06]
+absent = true
+
+[directories.DF01.files.EF07]
+absent = true
+
+[directories.DF01.files.EF09]
+items = [{ tag = "2E", absent = true }]
+
+[keys]
+STKDF06 = { absent = true }
+LKDF06 = { absent = true }
+UK1DF06 = { absent = true }
+UK2DF06 = { absent = true }
+RK1DF06 = { absent = true }
+MKDF06 = { absent = true }
+"""
+    )
+    structure = profile.load(str(file)).structure
+    assert "DF06" not in structure.directories
+    assert not any(name.endswith("DF06") for name in structure.keys)
+    assert "EF07" not in structure.directories["DF01"].files
+    here = [(at.number, at.item.tag) for at in structure.locate_file("DF01", "EF09")]
+    assert here == [(1, 0x30), (2, 0x32)]
+
+
+def test_absent_is_true_or_false(write: Write) -> None:
+    file = write(REGION + '[directories.DF06]\nabsent = "yes"\n')
+    assert problems_of(file) == [(6, "directories.DF06.absent", "unknown key")]
+
+
+def test_the_single_item_of_a_file_without_tags_is_changed_in_part(write: Write) -> None:
+    file = write(
+        REGION
+        + """
+[directories.SSSE.files.EF07]
+items = [{ length = 1024 }]
+
+[directories.DF04.files.EF08]
+items = [{ repeat = 40 }]
+"""
+    )
+    structure = profile.load(str(file)).structure
+    [fingerprint] = structure.locate_file("SSSE", "EF07")
+    assert (fingerprint.item.length, fingerprint.item.zh) == (1024, "指纹")
+    assert len(list(structure.locate_file("DF04", "EF08"))) == 40
+
+
+def test_records_of_fixed_length_may_lack_tag_and_length(write: Write) -> None:
+    """ref 01 §16: DF03 EF19 with or without 79 27."""
+    file = write(REGION + "[directories.DF03.files.EF19]\nheaders = false\n")
+    value = bytes(39)
+    [with_header, *_] = profile.load("urumqi").structure.locate_file("DF03", "EF19")
+    [without, *_] = profile.load(str(file)).structure.locate_file("DF03", "EF19")
+    assert with_header.path == without.path == "DF03.EF19.79#1"
+    assert (with_header.record_length, with_header.record(value)[:2].hex()) == (41, "7927")
+    assert (without.record_length, without.record(value)) == (39, value)
+
+
 def test_a_file_beside_may_be_extended(write: Write, tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text(shipped("regions/dalian"), encoding="utf-8")
     file = write(REGION.replace("regions/urumqi", "base.toml"))
@@ -171,17 +235,18 @@ def test_a_card_does_not_extend_a_dialect(write: Write) -> None:
 def test_extending_an_unknown_profile(write: Write) -> None:
     [(line, key, text)] = problems_of(write(REGION.replace("urumqi", "atlantis")))
     assert (line, key) == (4, "extends")
-    assert text.startswith("there is no such profile; these exist: cos/t514, ")
+    assert text.startswith("there is no such profile; these exist: cos/")
 
 
 def test_an_error_in_the_code_tables_is_named_there(write: Write, tmp_path: Path) -> None:
-    text = shipped("national/codes").replace("prefix = 2", 'prefix = "2"')
+    text = shipped("national/codes").replace("digits = 1", "digits = '1'", 1)
     (tmp_path / "codes.toml").write_text(text, encoding="utf-8")
     file = write(REGION + 'codes = "codes.toml"\n')
     with pytest.raises(profile.ProfileError) as caught:
         profile.load(str(file))
     [problem] = caught.value.problems
-    assert str(problem.place) == f"{tmp_path / 'codes.toml'}:{line_of(text, 'prefix')}"
+    line = line_of(text, "digits = '1'")
+    assert str(problem.place) == f"{tmp_path / 'codes.toml'}:{line}"
 
 
 def test_a_card_may_bring_its_own_code_tables(write: Write, tmp_path: Path) -> None:
@@ -225,17 +290,17 @@ NATIONAL_FAULTS = [
     ('tag = "0D", format', 'tag = "0A", format', "1949-12-31", "items[0A].tag",
      "used twice in EF06"),
     ('tag = "0D", format', 'format', "1949-12-31", "items[7]",
-     "a record of variable length needs a tag"),
+     "a record with tag and length needs a tag"),
     ('tag = "0D", format', 'tag = "0DX", format', "1949-12-31", "items[0DX].tag",
      "'0DX' is not an even number of hexadecimal digits"),
     ('tag = "0D", format', 'tag = "010D", format', "1949-12-31", "items[010D].tag",
      "must not be more than 255"),
     ('codes = "T13"', 'codes = "T99"', "T99", "items[0A].codes",
-     "there is no code table T99; known: GB2260, T11, T13, T14, T16, T17, T18, T19, T20, T21"),
+     "there is no code table T99; similar ones: T"),
     ('source = "@photo"', 'source = "@foto"', "@foto", "items[1].source",
      "there is no @foto; known: @category"),
     ('update = "key:UK3DF01"', 'update = "key:UK3DF09"', "UK3DF09", "EF08.update",
-     "there is no key UK3DF09; known: BK, IRK"),
+     "there is no key UK3DF09; similar ones: UK3DF0"),
     ('update = "key:UK3DF01"', 'update = "key:STKDF01"', 'update = "key:STKDF01"', "EF08.update",
      "key STKDF01 is for mac and cannot stand in this rule"),
     ('update = "key:UK3DF01"', 'update = "free+mac:UK3DF01"', "+mac", "EF08.update",
@@ -248,8 +313,8 @@ NATIONAL_FAULTS = [
     ('name = "D15600000500"', 'name = "D156"', '"D156"', "DF01.name", "5 to 16 bytes are expected"),
     ('name = "D15600000500"', 'name = [1]', "name = [1]", "DF01.name",
      "hexadecimal digits in quotes are expected"),
-    ('parent = "SSSE"', 'parent = "DF02"', 'parent = "DF02"', "DF01.parent",
-     "there is no DF02; known: DF01, MF, SSSE"),
+    ('parent = "SSSE"', 'parent = "DF08"', 'parent = "DF08"', "DF01.parent",
+     "there is no DF08; known: DF01, DF02, DF03, DF04, DF05, DF06, DF07, MF, SSSE"),
     ('parent = "SSSE"', '', "[directories.DF01]", "directories.DF01", "parent is missing"),
     ('kind = "MF"', 'kind = "MF"\nparent = "DF01"', 'parent = "DF01"', "MF.parent",
      "the MF has no parent"),
@@ -260,30 +325,30 @@ NATIONAL_FAULTS = [
     ('length = 52, repeat', 'length = 51, repeat', "length = 51", "items[40].length",
      "its parts have 52 bytes together"),
     ('tag = "58"', 'tag = "57"', "GB/T 16835", "items[57].tag", "used twice"),
-    ('length = 40, zh = "毕', 'length = 39, zh = "毕', "repeat = 3", "items[40].length",
+    ('length = 40, zh = "毕', 'length = 39, zh = "毕', 'zh = "学位信息"', "items[40].length",
      "its parts have 51 bytes together"),
-    ('tag = "2A", format = "cn"', 'tag = "2A", format = "btlv"', '"2A"', "items[2A]",
-     "btlv items have parts, and only they"),
+    ('tag = "2A", format = "cn"', 'tag = "2A", format = "btlv"', 'zh = "学历"', "items[2A]",
+     "btlv and record items have parts, and only they"),
     ('text = "version"', 'text = "date"', "规范版本", "items[03].text", "date is cn of 4 bytes"),
     ('example = "D2143569X", note = "ref', 'example = " D2143569", note = "ref', '" D2143569"',
      "items[07].example", "it reads back differently"),
     ('pin_directory = "SSSE"', 'pin_directory = "DF09"', "DF09", "pin_directory",
-     "there is no DF09; known: DF01, MF, SSSE"),
+     "there is no DF09; known: DF01, DF02, DF03, DF04, DF05, DF06, DF07, MF, SSSE"),
     ('id = "0A", use', 'id = "04", use', "RKSSSE = {", "keys.RKSSSE.id",
      "the same as that of key UKSSSE"),
     ('PUK = { directory = "SSSE"', 'PUK = { directory = "SSE"', "PUK = {", "keys.PUK.directory",
-     "there is no SSE; known: DF01, MF, SSSE"),
+     "there is no SSE; known: DF01, DF02, DF03, DF04, DF05, DF06, DF07, MF, SSSE"),
     ('level = "P1", psam_usage = "48", psam_id = "10"', 'level = "P1", psam_id = "10"', "PUK = {",
      "keys.PUK", "psam_usage and psam_id belong together"),
-    ('cos = "cos/t514"', 'cos = "cos/mcos"', "cos/mcos", "cos",
-     "there is no such profile; these exist: cos/t514"),
+    ('cos = "cos/t514"', 'cos = "cos/xcos"', "cos/xcos", "cos",
+     "there is no such profile; these exist: cos/"),
     ('cos = "cos/t514"', 'cos = "national/codes"', 'cos = "', "cos",
      "the file it names is not of kind cos"),
     ('structure = "transparent"\nstatus = "planned"\nread = "key:RKSSSE"\nupdate = "key:UKSSSE"\n'
      'items = [\n  { format = "b", length = 768',
      'structure = "cyclic"\nread = "free"\nupdate = "never"\nitems = [\n'
-     '  { format = "b", length = 768', "SSSE.files.EF07]", "EF07",
-     "records belongs to cyclic and fixed files, and only to them"),
+     '  { format = "b", length = 768', "items = [\n  { format = \"b\", length = 768", "EF07.items",
+     "a cyclic file holds one item of format record"),
     ('{ format = "b", length = 4096,', '{ tag = "99", format = "b", length = 4096,', '"@photo"',
      "items[99].tag", "no tags in this file"),
     ('length = 80, zh = "户口', 'length = 256, zh = "户口', '"AAC010"', "items[21].length",
@@ -292,9 +357,33 @@ NATIONAL_FAULTS = [
      'items = [ # two\n  { format = "b", length = 1, zh = "一", en = "one" },\n'
      '  { format = "b", length = 296, zh = "预留信息1"', "# two", "EF16.items",
      "a transparent file holds one item"),
-    ('tag = "58", format', 'format', "GB/T 16835", "items[40].items[2]", "a part needs a tag"),
+    ('tag = "58", format', 'format', "GB/T 16835", "items[40].items[2]",
+     "a part of btlv has a tag"),
     ('example = "112233", note', 'example = "112233", read = "free", note', "GB/T 16835",
      "items[58]", "a part has no rules of its own"),
+    ('{ length = 2, codes = "T24" }', '{ length = 2, codes = "T999" }', "T999",
+     "items[4B].split[1].codes", "there is no code table T999"),
+    ('{ length = 2, codes = "T24" }', '{ length = 1, codes = "T24" }', '"T25"', "items[4B].split",
+     "belongs to an items without codes, and its parts make up their length"),
+    ('codes = "T40", align = "left"', 'text = "number", align = "middle"', "middle",
+     "items[76].align", "must be one of 'left', 'right'"),
+    ('format = "an", length = 2, zh = "户口类别"',
+     'align = "right", format = "an", length = 2, zh = "户口类别"',
+     'align = "right", format = "an"', "items[20].align", "only cn is aligned to the right"),
+    ('zh = "结算类别", en', 'text = "amount", zh = "结算类别", en', "settlement category",
+     "items[2].text", "amount is cn or b"),
+    ('fid = "DF01"', 'fid = "DF01"\ncreate = "key:UK1DF0"', "UK1DF0\"", "DF01.create",
+     "there is no key UK1DF0; similar ones: UK1DF07"),
+    ('update = "key:UK3DF02"', 'update = "free"\nappend = "key:IRK"', "key:IRK", "EF07.append",
+     "key IRK is for internal and cannot stand in this rule"),
+    ('update = "key:UK3DF02"', 'update = "free"\nappend = "@mine"', "@mine", "EF07.append",
+     "there is no rule mine; known: -"),
+    ('IRK = { directory = "SSSE"', 'IRK = { usable = "key:MKSSSE+mac:UKSSSE", directory = "SSSE"',
+     "IRK = {", "keys.IRK.usable", "key UKSSSE is for external and cannot stand in this rule"),
+    ('headers = true # whether', 'headers = 1 # whether', "headers = 1", "EF19.headers",
+     "true or false is expected"),
+    ('update = "key:UK8DF01"', 'headers = false\nupdate = "key:UK8DF01"', "headers = false",
+     "EF17.headers", "only for records of fixed length"),
     ('[keys]', '[tables.T13]\nopen = "yes"\n[keys]', 'open = "yes"', "tables.T13.open",
      "true or false is expected"),
     ('[keys]', '[key]', "[key]", "key", "unknown key"),
@@ -310,6 +399,26 @@ def test_a_fault_of_a_card_is_named_with_file_line_and_key(
     found = problems_of(file)
     [(line, _, words)] = [problem for problem in found if problem[1].endswith(key)]
     assert line == line_of(text, mark)
+    assert words.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "message"),
+    [
+        ('"DF01.EF09", tag = "32"', '"DF01.EF0B", tag = "32"', "file",
+         "there is no file DF01.EF0B"),
+        ('"DF01.EF09", tag = "32"', '"DF1.EF9", tag = "32"', "file", "does not match"),
+        ('"DF01.EF09", tag = "32"', '"DF01.EF09", tag = "33"', "tag", "DF01.EF09 has no item 33"),
+        ('tag = "39", follows = "38"', 'tag = "39", follows = "3A"', "follows",
+         "DF01.EF0A has no item 3A"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_rewriting_is_named(
+    write: Write, old: str, new: str, key: str, message: str
+) -> None:
+    text = shipped("national/1.00").replace(old, new)
+    [(line, name, words)] = problems_of(write(text))
+    assert (line, name.rsplit(".", 1)[-1]) == (line_of(text, new), key)
     assert words.startswith(message)
 
 
@@ -356,7 +465,12 @@ IMPORT_FAULTS = [
     ('"卡号" = "AAZ500"', '"卡号" = "AAC002"', "columns.社会保障号码", "the same field as 卡号"),
     ('"卡号" = "AAZ500"', '"卡号" = "card"', "columns.卡号", "'card' is no field code"),
     ('encoding = "utf-8"', 'encoding = "utf-16"', "encoding", "must be one of 'utf-8', 'gb18030'"),
-    ('"SEQ", "AAB301"', '"SEQ", "AAB302"', "required[2]", "there is no column AAB302; known: "),
+    (
+        '"SEQ", "AAB301"',
+        '"SEQ", "AAB302"',
+        "required[2]",
+        "there is no column AAB302; similar ones: AAB301",
+    ),
     ('photos = [".", "photos", "../photos"]', 'photos = "."', "photos", "an array […] is expected"),
 ]
 
@@ -465,3 +579,8 @@ a = [[1,
 def test_a_directory_is_no_profile(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such profile"):
         profile.check(str(tmp_path))
+
+
+def test_a_number_with_thousands_of_digits_names_its_line(write: Write) -> None:
+    file = write('format = "sscard-profile/1"\nlength = ' + "9" * 5000 + "\n")
+    assert problems_of(file) == [(2, "", "a number with too many digits")]

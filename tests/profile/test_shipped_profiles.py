@@ -3,113 +3,75 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from sscard_ic import profile
+from sscard_ic.profile.cos.t514 import T514Dialect
 from sscard_ic.profile.structure import Item, Structure
+from sscard_ic.profile.values import part_name
 
 BATCHES = Path(__file__).parents[1] / "data" / "batches"
 
-# ref 01 §4.1: file, structure, class, read, update, records, sum of T+L+V bytes (or size)
-FILES = """
-SSSE EF05 variable active free key:UKSSSE 7 64
-SSSE EF06 variable active free key:UKSSSE 7 91
-SSSE EF07 transparent planned key:RKSSSE key:UKSSSE - 768
-SSSE EF08 transparent planned key:RKSSSE key:UKSSSE - 4096
-DF01 EF05 variable active pin_or_key:RK1DF01 key:UK1DF01 3 91
-DF01 EF06 variable active pin_or_key:RK1DF01 key:UK4DF01 5 173
-DF01 EF07 variable active pin_or_key:RK1DF01 key:UK2DF01 1 3
-DF01 EF08 variable active pin_or_key:RK1DF01 key:UK3DF01 1 3
-DF01 EF09 variable active pin_or_key:RK1DF01 key:UK2DF01 3 87
-DF01 EF0A variable active pin_or_key:RK1DF01 key:UK5DF01 3 15
-DF01 EF15 variable active pin_or_key:RK1DF01 key:UK6DF01 4 165
-DF01 EF16 transparent reserved free key:UK7DF01 - 296
-DF01 EF17 transparent reserved free key:UK8DF01 - 296
-DF01 EF18 transparent reserved free key:UK9DF01 - 296
-DF01 EF19 transparent reserved free key:UKADF01 - 296
-DF01 EF1A transparent reserved free key:UKBDF01 - 296
-"""
+VECTORS = tomllib.loads(
+    (Path(__file__).parents[1] / "vectors" / "card_structure.toml").read_text(encoding="utf-8")
+)
+STRUCTURES = {
+    "variable": "variable",
+    "transparent": "transparent",
+    "cyclic": "cyclic",
+    "fixed-length records": "fixed",
+}
+CLASSES = {
+    "启用": "active",
+    "预设": "planned",
+    "预留": "reserved",
+    "annex B (informative)": "informative",
+}
 
-# ref 01 §10.2: key, KID, groups, length, PSAM usage, PSAM id, level
-KEYS = """
-IRK 00 3 16 67 08 N1
-PUK 06 1 16 48 10 P1
-STK 02 1 8 46 09 N2
-BK 05 1 16 48 11 P1
-UKSSSE 04 3 16 48 12 P1
-RKSSSE 0A 3 16 47 0A P1
-STKDF01 82 1 8 46 20 N2
-UK1DF01 83 3 16 48 42 P1
-UK2DF01 84 3 16 48 43 P1
-UK3DF01 85 3 16 47 24 N2
-UK4DF01 86 3 16 47 25 N2
-UK5DF01 87 3 16 48 44 P1
-UK6DF01 89 3 16 47 2F N2
-UK7DF01 8A 3 16 47 30 N2
-UK8DF01 8B 3 16 47 31 N2
-UK9DF01 8C 3 16 47 32 N2
-UKADF01 8D 3 16 47 33 N2
-UKBDF01 8E 3 16 47 34 N2
-RK1DF01 88 3 16 47 2E P1
-"""
-
-# ref 01 §4.2, §4.3: record, tag, format, length (hex)
-RECORDS = """
-SSSE.EF05 1 01 cn 10
-SSSE.EF05 2 02 an 01
-SSSE.EF05 3 03 an 04
-SSSE.EF05 4 04 cn 0C
-SSSE.EF05 5 05 cn 04
-SSSE.EF05 6 06 cn 04
-SSSE.EF05 7 07 an 09
-SSSE.EF06 1 08 an 12
-SSSE.EF06 2 09 an 1E
-SSSE.EF06 3 4E an 14
-SSSE.EF06 4 0A an 01
-SSSE.EF06 5 0B cn 01
-SSSE.EF06 6 0C cn 03
-SSSE.EF06 7 0D cn 04
-DF01.EF05 1 20 an 02
-DF01.EF05 2 21 an 50
-DF01.EF05 3 0E cn 03
-DF01.EF06 1 23 an 50
-DF01.EF06 2 24 cn 03
-DF01.EF06 3 28 an 0F
-DF01.EF06 4 2C an 32
-DF01.EF06 5 2D an 0F
-DF01.EF07 1 29 an 01
-DF01.EF08 1 2B an 01
-DF01.EF09 1 2E an 46
-DF01.EF09 2 30 an 09
-DF01.EF09 3 32 an 02
-DF01.EF0A 1 37 an 03
-DF01.EF0A 2 38 an 02
-DF01.EF0A 3 39 cn 04
-DF01.EF15 1 2A cn 01
-DF01.EF15 2 40 btlv 34
-DF01.EF15 3 40 btlv 34
-DF01.EF15 4 40 btlv 34
-"""
-
-CARDS = ["2.00", "3.00", "dalian", "urumqi"]
+CARDS = {"1.00": 151, "2.00": 247, "3.00": 247, "dalian": 247, "urumqi": 247, "huaian": 251}
+"""Profiles of cards, each with the number of its items, repetitions counted."""
 
 
-def rows(table: str) -> list[list[str]]:
-    return [line.split() for line in table.strip().splitlines()]
+def rows(name: str) -> list[list[str]]:
+    found: list[list[str]] = VECTORS[name]["rows"]
+    return found
 
 
 def test_what_is_shipped() -> None:
-    assert [(info.name, info.kind) for info in profile.available()] == [
-        ("cos/t514", "cos"),
-        ("imports/bank", "import"),
-        ("imports/holders", "import"),
-        ("national/2.00", "national"),
-        ("national/3.00", "national"),
-        ("national/codes", "codes"),
-        ("regions/dalian", "region"),
-        ("regions/urumqi", "region"),
+    kinds = {"cos": "cos", "imports": "import", "psam": "psam", "regions": "region"}
+    cards = []
+    for info in profile.available():
+        folder, _, name = info.name.partition("/")
+        national = "codes" if name.startswith("codes") else "national"
+        assert info.kind == kinds.get(folder, national), info.name
+        if info.kind in ("national", "region"):
+            cards.append(name)
+    assert sorted(cards) == sorted(CARDS)
+
+
+def test_profiles_of_a_version_and_region() -> None:
+    """Real cards write their version in several ways (ref 01 §1)."""
+    found = {
+        (version, division): [card.name for card in profile.card_profiles(version, division)]
+        for version, division in [
+            ("2.00", "210200"),
+            ("2.0", "320800"),
+            ("2.01", "999999"),
+            ("3.00", "650100"),
+            ("1.00", "210200"),
+            ("4.00", "210200"),
+        ]
+    }
+    assert list(found.values()) == [
+        ["national/2.00", "regions/dalian"],
+        ["national/2.00", "regions/huaian"],
+        ["national/2.00"],
+        ["national/3.00", "regions/urumqi"],
+        ["national/1.00"],
+        [],
     ]
 
 
@@ -118,57 +80,182 @@ def test_every_shipped_file_is_sound(name: str) -> None:
     assert profile.check(name).name == name
 
 
-def test_files_rules_and_sums() -> None:
-    structure = profile.load("2.00").structure
+def rule(text: str) -> str:
+    """A rule of the reference as a profile writes it."""
+    if text == "never":
+        return "internal"
+    words = text.split()
+    return " ".join(
+        {"free": "free", "PIN": "pin", "or": "or", "and": "and"}.get(word, f"key:{word}")
+        for word in words
+    )
+
+
+def described(structure: Structure) -> list[list[str]]:
+    """Files as the table of the reference has them."""
     found = []
     for directory_name, directory in structure.directories.items():
         for name, file in directory.files.items():
             items = list(structure.locate_file(directory_name, name))
-            tagged = file.structure == "variable"
-            count = str(len(items)) if tagged else "-"
-            total = sum(located.item.length + 2 * tagged for located in items)
-            read, update = str(file.read).replace(" ", "_"), str(file.update)
-            found.append(
-                [directory_name, name, file.structure, file.status, read, update, count, str(total)]
+            count = {"transparent": "-", "cyclic": f"≥{len(items)}"}.get(
+                file.structure, str(len(items))
             )
-    assert found == rows(FILES)
+            total = items[0].record_length
+            if file.structure != "cyclic":
+                total = sum(located.record_length for located in items)
+            about = [file.structure, file.status, str(file.read), str(file.update)]
+            found.append([directory_name, name, *about, count, str(total)])
+    return found
 
 
-def test_records_by_number_tag_format_and_length() -> None:
-    located = [
-        [
-            f"{at.directory_name}.{at.file_name}",
-            str(at.number),
-            f"{at.item.tag:02X}",
-            at.item.format,
-            f"{at.item.length:02X}",
-        ]
-        for at in profile.load("2.00").structure.locate_all()
-        if at.item.tag is not None
+def test_files_rules_and_sums() -> None:
+    expected = [
+        [directory, name, STRUCTURES[kind], CLASSES[status], rule(read), rule(update), count, total]
+        for directory, name, kind, status, read, update, count, total in rows("files")
     ]
-    assert located == rows(RECORDS)
+    # Tag 60 is in one of two files: by default in DF02 EF06 (ref 01 §4.5).
+    place = next(row for row in expected if row[:2] == ["DF03", "EF05"])
+    assert place[-2:] == ["8", "43"]
+    place[-2:] = ["7", "37"]
+    assert described(profile.load("2.00").structure) == expected
 
 
-def test_keys() -> None:
+def records_of(structure: Structure) -> list[list[str]]:
+    """Items and their parts as the tables of the reference have them."""
+    found = []
+    for directory_name, directory in structure.directories.items():
+        for name, file in directory.files.items():
+            number = 0
+            for item in file.items:
+                first, number = number + 1, number + item.repeat
+                at = str(first) if item.repeat == 1 else f"{first}-{number}"
+                if file.structure != "cyclic":
+                    at = "-" if file.structure == "transparent" else at
+                    found.append(row(f"{directory_name}.{name}", at, item))
+                offset = 0
+                for part in item.items:
+                    at = f"@{offset}" if file.structure == "cyclic" else "↳"
+                    found.append(row(f"{directory_name}.{name}", at, part))
+                    offset += part.length
+    return found
+
+
+def row(file: str, at: str, item: Item) -> list[str]:
+    tag = "" if item.tag is None else f"{item.tag:02X}"
+    form = {"btlv": "B-TLV"}.get(item.format, item.format)
+    return [file, at, tag, item.zh, form, f"{item.length:02X}"]
+
+
+def expected_records() -> list[list[str]]:
+    """The tables of the reference; parts stand below each of their records."""
+    found: list[list[str]] = []
+    for line in rows("records"):
+        if line[:3] in (["DF06.EF05", "4", "C4"], ["DF06.EF05", "5", "C5"]):
+            found += [line, *[part for part in found if part[:2] == ["DF06.EF05", "↳"]][:5]]
+        else:
+            found.append(line)
+    return found
+
+
+def reserved(line: list[str]) -> bool:
+    """The reserved files of DF01, for which the reference has no table."""
+    return line[0] in [f"DF01.EF{n}" for n in ("16", "17", "18", "19", "1A")]
+
+
+def test_every_record_by_number_tag_name_format_and_length() -> None:
+    expected = []
+    for line in expected_records():
+        if line[0] == "DF03.EF05" and line[2] != "61":
+            if line[2] != "60":
+                expected.append([line[0], str(int(line[1]) - 1), *line[2:]])
+        else:
+            expected.append(line)
+    found = records_of(profile.load("2.00").structure)
+    assert [line for line in found if not reserved(line)] == expected
+    assert [(line[4], line[5]) for line in found if reserved(line)] == [("b", "128")] * 5
+
+
+ZHANJIANG = """\
+kind = "region"
+zh = "试验"
+en = "trial"
+extends = "regions/dalian"
+
+[directories.DF02.files.EF06]
+items = [{ tag = "60", absent = true }]
+
+[directories.DF03.files.EF05]
+items = [{ tag = "60", absent = false }]
+"""
+
+
+def test_a_region_may_keep_the_unemployment_registration_in_the_other_file(tmp_path: Path) -> None:
+    """ref 01 §4.5: tag 60 in DF03 EF05, whose records then shift."""
+    file = tmp_path / "zhanjiang.toml"
+    file.write_text(ZHANJIANG, encoding="utf-8")
+    structure = profile.load(str(file)).structure
+    here = [line for line in records_of(structure) if line[0] == "DF03.EF05"]
+    assert here == [line for line in rows("records") if line[0] == "DF03.EF05"]
+    there = [line[2] for line in records_of(structure) if line[0] == "DF02.EF06"]
+    assert there == ["4C", "4B", "4D", "4F", "50", "3A"]
+    sums = {tuple(line[:2]): line[-2:] for line in described(structure)}
+    assert (sums["DF03", "EF05"], sums["DF02", "EF06"]) == (["8", "43"], ["6", "40"])
+
+
+def key_rows(structure: Structure) -> dict[str, list[str]]:
+    found = {}
+    for name, key in structure.keys.items():
+        if key.use == "master":
+            continue
+        steps = range(key.groups if key.indexed else 1)
+        psam = [
+            " ".join(f"{base + step:02X}" for step in steps) if base is not None else "-"
+            for base in (key.psam_usage, key.psam_id)
+        ]
+        if key.psam_usage is not None:
+            psam[0] = f"{key.psam_usage:02X}"
+        ids = " ".join(f"{key.id + step:02X}" for step in steps)
+        found[name] = [name, ids, str(key.groups), str(key.length), *psam, key.level]
+    return found
+
+
+def test_the_key_table() -> None:
+    """63 names and 161 values: UK1SSSE comes with a region that has provincial files."""
+    expected = {line[0]: line for line in rows("keys")}
+    assert len(expected) == 63
+    assert sum(int(line[2]) for line in expected.values()) == 161
+    national = key_rows(profile.load("2.00").structure)
+    assert national == {name: line for name, line in expected.items() if name != "UK1SSSE"}
+
+
+def test_the_keys_stand_where_their_names_say() -> None:
     structure = profile.load("2.00").structure
-    found = [
-        [
-            name,
-            f"{key.id:02X}",
-            str(key.groups),
-            str(key.length),
-            f"{key.psam_usage:02X}",
-            f"{key.psam_id:02X}",
-            key.level,
-        ]
-        for name, key in structure.keys.items()
-        if key.psam_usage is not None and key.psam_id is not None
-    ]
-    assert found == rows(KEYS)
-    uses = {name: key.use for name, key in structure.keys.items()}
-    assert [name for name, use in uses.items() if use == "master"] == ["MKMF", "MKSSSE", "MKDF01"]
-    assert [name for name, use in uses.items() if use == "mac"] == ["STK", "STKDF01"]
-    assert [name for name, use in uses.items() if use == "internal"] == ["IRK"]
+    for name, key in structure.keys.items():
+        bare = {"MKMF": "MF", "DPK": "DF04", "DLK": "DF04", "DTK": "DF04", "DSK": "DF04"}
+        at = next((d for d in structure.directories if name.endswith(d)), "SSSE")
+        assert key.directory == bare.get(name, at), name
+
+
+def test_what_the_keys_are_for() -> None:
+    structure = profile.load("2.00").structure
+    by_use: dict[str, list[str]] = {}
+    for name, key in structure.keys.items():
+        by_use.setdefault(key.use, []).append(name)
+    directories = ["MF", "SSSE", "DF01", "DF02", "DF03", "DF04", "DF05", "DF06", "DF07"]
+    assert by_use["master"] == [f"MK{name}" for name in directories]
+    assert by_use["mac"] == ["STK"] + [f"STK{name}" for name in directories[2:]]
+    assert by_use["internal"] == ["IRK"]
+    assert [by_use[use] for use in ("purchase", "load", "tac")] == [["DPK"], ["DLK"], ["DTK"]]
+    assert all(structure.keys[name].algorithm == "3des" for name in ("DPK", "DLK", "DTK"))
+    roles = {name: key.role for name, key in structure.keys.items() if key.role}
+    assert roles == {
+        "PUK": "unlock_pin",
+        "BK": "lock",
+        "DSK": "amount",
+        "LKDF03": "lock",
+        "LKDF04": "lock",
+        "LKDF06": "lock",
+    }
 
 
 @pytest.mark.parametrize(
@@ -176,6 +263,7 @@ def test_keys() -> None:
     [
         ("SSSE", {"PUK": 1, "BK": 2, "UKSSSE": 3, "RKSSSE": 4}),
         ("DF01", {"UK1DF01": 1, "UK5DF01": 5, "UK7DF01": 7, "UKBDF01": 11, "RK1DF01": 12}),
+        ("DF04", {"LKDF04": 1, "UK1DF04": 2, "UK2DF04": 3, "DSK": 4, "RK1DF04": 5}),
     ],
 )
 def test_the_order_of_the_keys_gives_the_levels_of_the_worked_example(
@@ -193,11 +281,29 @@ def test_the_order_of_the_keys_gives_the_levels_of_the_worked_example(
 
 
 def test_names_of_the_directories() -> None:
+    """ref 01 §2.1, §2.2: AIDs, and labels of applications without one."""
     directories = profile.load("2.00").structure.directories
     assert directories["MF"].name == b"1PAY.SYS.DDF01"
     assert directories["SSSE"].name == b"sx1.sh." + "社会保障".encode("gb2312")
-    assert directories["DF01"].name.hex().upper() == "D15600000500"
-    assert [directory.fid for directory in directories.values()] == [0x3F00, 0xDDF1, 0xDF01]
+    applications = {
+        "DF01": "D15600000500",
+        "DF02": "D15600000501",
+        "DF03": "D15600000502",
+        "DF04": "D15600000503",
+        "DF05": "生命与健康信息区".encode("gb2312").hex().upper(),
+        "DF06": "救助与优抚信息区".encode("gb2312").hex().upper(),
+        "DF07": "D15600000504",
+    }
+    found = {
+        name: directory.name.hex().upper()
+        for name, directory in directories.items()
+        if directory.kind == "ADF"
+    }
+    assert found == applications
+    assert {name: directories[name].fid for name in applications} == {
+        name: int(name, 16) for name in applications
+    }
+    assert list(directories) == ["MF", "SSSE", *applications]
 
 
 @pytest.mark.parametrize("card", CARDS)
@@ -206,17 +312,120 @@ def test_every_item_encodes_and_decodes_its_example(card: str) -> None:
 
     def walk(item: Item) -> None:
         assert item.example, item.en
-        raw = profile.encode(item, item.example)
+        raw = profile.encode(item, item.example, loaded.codes)
         value = profile.decode(item, raw, loaded.codes)
         assert len(raw) == item.length
         assert (value.text, value.remarks) == (item.example, ()), item.en
+        assert (value.meaning is not None) == bool(item.codes or item.split), item.en
         for part in item.items:
             walk(part)
+            assert value.parts[part_name(part)].text == part.example
 
     items = [located.item for located in loaded.structure.locate_all()]
-    assert len(items) == 41
+    assert len(items) == CARDS[card]
     for item in items:
         walk(item)
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_an_unset_item_reads_as_unset(card: str) -> None:
+    for located in profile.load(card).structure.locate_all():
+        value = profile.decode(located.item, profile.unset(located.item))
+        assert (value.text, value.is_set) == ("", False), located.path
+        assert [remark.en for remark in value.remarks] == ["not set"], located.path
+
+
+FIRST = tomllib.loads(
+    (Path(__file__).parents[1] / "vectors" / "card_structure_1.toml").read_text(encoding="utf-8")
+)
+ANNEX = ("DF05", "DF06")
+"""Of version 1.00 only their existence is established."""
+
+
+def brief(item: Item) -> str:
+    tag = "-" if item.tag is None else f"{item.tag:02X}"
+    return f"{tag} {item.format} {item.length:02X}"
+
+
+def test_version_1_has_the_files_and_items_of_the_reference() -> None:
+    structure = profile.load("1.00").structure
+    files = {
+        f"{directory_name}.{name}": file
+        for directory_name, directory in structure.directories.items()
+        if directory_name not in ANNEX
+        for name, file in directory.files.items()
+    }
+    assert list(files) == list(FIRST["files"])
+    for path, expected in FIRST["files"].items():
+        file = files[path]
+        assert file.structure == expected["structure"]
+        assert [brief(item) for item in file.items] == expected["items"], path
+        if "read" in expected:
+            assert str(file.read) == expected["read"], path
+        if "records" in expected:
+            assert [item.repeat for item in file.items] == [expected["records"]]
+    parts = {
+        f"{path}.{item.tag:02X}": [brief(part) for part in item.items]
+        for path, file in files.items()
+        for item in file.items
+        if item.tag is not None and item.items
+    }
+    assert parts == FIRST["parts"]
+
+
+def test_the_logs_of_version_1_are_laid_out_as_those_of_version_2() -> None:
+    first, second = profile.load("1.00").structure, profile.load("2.00").structure
+    for directory, file in (("DF02", "EF07"), ("DF04", "EF08")):
+        [old], [new] = (s.directories[directory].files[file].items for s in (first, second))
+        assert [(p.zh, p.format, p.length, p.text) for p in old.items] == [
+            (p.zh, p.format, p.length, p.text) for p in new.items
+        ]
+
+
+def test_keys_of_version_1_are_those_of_the_table_under_their_names() -> None:
+    first = key_rows(profile.load("1.00").structure)
+    assert first.pop("UKMF")[1:] == next(r for r in rows("keys") if r[0] == "UKSSSE")[1:]
+    table = {row[0]: row for row in rows("keys")}
+    assert first == {name: table[name] for name in first}
+    updates = {
+        str(file.update)
+        for directory in profile.load("1.00").structure.directories.values()
+        for file in directory.files.values()
+    }
+    assert "key:UKMF" in updates and "key:UKSSSE" not in updates
+
+
+def test_open_read_rules_of_version_1_are_named_settings(tmp_path: Path) -> None:
+    file = tmp_path / "first.toml"
+    rules = ["df02_read", "df03_unemployment_read", "df03_read", "df04_read", "df04_log_read"]
+    file.write_text(
+        'kind = "national"\nzh = "试验"\nen = "trial"\nextends = "national/1.00"\n[rules]\n'
+        + "".join(f'{name} = "never"\n' for name in rules),
+        encoding="utf-8",
+    )
+    structure = profile.load(str(file)).structure
+    for name in ("DF02", "DF03", "DF04"):
+        for file_name, its in structure.directories[name].files.items():
+            assert str(its.read) == "never", f"{name}.{file_name}"
+
+
+def test_huaian_adds_the_file_of_its_province() -> None:
+    """ref 01 §4.2: EF0D of Jiangsu; §10.2: UK1SSSE, the last of the 63 names."""
+    structure = profile.load("huaian").structure
+    file = structure.directories["SSSE"].files["EF0D"]
+    assert (file.structure, str(file.read), str(file.update)) == (
+        "variable", "free", "key:UK1SSSE",
+    )  # fmt: skip
+    assert [brief(item) for item in file.items] == ["EA an 0C", "EB cn 03", "EC an 01", "ED an 01"]
+    assert [(item.zh, item.codes) for item in file.items[:2]] == [
+        ("人员识别号", None), ("初次申领地", "GB2260"),
+    ]  # fmt: skip
+    assert key_rows(structure) == {line[0]: line for line in rows("keys")}
+    assert list(structure.keys_of("SSSE"))[-1] == "UK1SSSE"
+    national = profile.load("2.00").structure
+    for name, directory in structure.directories.items():
+        added = {"EF0D": file} if name == "SSSE" else {}
+        assert directory.files == national.directories[name].files | added
 
 
 def differences(one: Structure, other: Structure) -> dict[str, tuple[str, str]]:
@@ -273,6 +482,7 @@ def test_regions_are_their_national_card_with_rules_of_their_own() -> None:
 def test_the_dialect_has_the_tables_of_the_generator() -> None:
     """ref 11 §5.2, §5.3."""
     dialect = profile.load("2.00").dialect
+    assert isinstance(dialect, T514Dialect)
     assert dialect.file_types.model_dump() == {
         "internal": "C3",
         "transparent": "C4",
@@ -287,41 +497,16 @@ def test_the_dialect_has_the_tables_of_the_generator() -> None:
         "mac": "07",
         "external": "0D",
         "internal": "0E",
+        "load": "08",
+        "purchase": "09",
+        "tac": "0A",
     }
     assert dialect.internal_files.model_dump() == {
         "keys": "EF80",
         "fci": "EF23",
         "directory": "EF1E",
+        "amount": "EF81",
     }
-
-
-def test_code_tables() -> None:
-    codes = profile.load("2.00").codes
-    sizes = {name: len(table.entries) for name, table in codes.items()}
-    assert sizes == {
-        "T11": 4,
-        "T13": 3,
-        "T14": 57,
-        "T16": 17,
-        "T17": 8,
-        "T18": 5,
-        "T19": 14,
-        "T20": 13,
-        "T21": 11,
-        "GB2260": 34,
-    }
-    assert list(codes["T14"].entries) == [f"{n:02d}" for n in range(1, 57)] + ["99"]
-    spot = {"20": "傈僳族", "31": "达斡尔族", "56": "基诺族", "99": "其他"}
-    assert {code: codes["T14"].entries[code].zh for code in spot} == spot
-
-
-@pytest.mark.parametrize(
-    ("code", "province"),
-    [("210200", "辽宁省"), ("650100", "新疆维吾尔自治区"), ("110000", "北京市"), ("990000", None)],
-)
-def test_a_division_bears_the_name_of_its_province(code: str, province: str | None) -> None:
-    meaning = profile.load("2.00").codes["GB2260"].meaning(code)
-    assert (meaning.zh if meaning else None) == province
 
 
 @pytest.mark.parametrize(

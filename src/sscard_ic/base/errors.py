@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,6 +47,26 @@ class SscardError(Exception):
 
     def __str__(self) -> str:
         return self.render("en")
+
+
+_REASONS_ZH = {
+    errno.ENOENT: "没有这个文件或目录",
+    errno.EACCES: "没有权限",
+    errno.EPERM: "不允许此操作",
+    errno.EEXIST: "文件已存在",
+    errno.EISDIR: "是目录",
+    errno.ENOTDIR: "不是目录",
+    errno.ENOSPC: "磁盘空间不足",
+    errno.EROFS: "文件系统只读",
+    errno.ENAMETOOLONG: "文件名过长",
+    errno.EIO: "读写错误",
+}
+
+
+def os_reason(error: OSError) -> Text:
+    """Why the operating system refused; a rare reason in its own words only."""
+    english = error.strerror or type(error).__name__
+    return Text(_REASONS_ZH.get(error.errno or 0, english), english)
 
 
 def _rebuild(cls: type[SscardError], args: tuple[Any, ...], state: dict[str, Any]) -> SscardError:

@@ -9,11 +9,15 @@ from sscard_ic.profile.imports import ImportFormat
 from sscard_ic.profile.loader import (
     ProfileInfo,
     available,
+    card_profiles,
     check,
+    kind_of,
     load,
     load_import_formats,
+    load_psam,
 )
 from sscard_ic.profile.problems import Place, Problem, ProfileError
+from sscard_ic.profile.psam import PsamProfile
 from sscard_ic.profile.region import Region
 from sscard_ic.profile.search import find_items
 from sscard_ic.profile.structure import Directory, File, Item, Key, Located, Structure
@@ -34,16 +38,20 @@ __all__ = [
     "Problem",
     "ProfileError",
     "ProfileInfo",
+    "PsamProfile",
     "Region",
     "Structure",
     "Title",
     "Value",
     "available",
+    "card_profiles",
     "check",
     "decode",
     "encode",
     "find_items",
+    "kind_of",
     "load",
     "load_import_formats",
+    "load_psam",
     "unset",
 ]

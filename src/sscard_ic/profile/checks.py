@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import codecs
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.profile.access import AccessRule
 from sscard_ic.profile.codes import CodeTable
+from sscard_ic.profile.forms import CALENDAR_LENGTHS
 from sscard_ic.profile.imports import ImportFormat
+from sscard_ic.profile.medical import check_medical
 from sscard_ic.profile.positions import Key as Loc
 from sscard_ic.profile.region import Region
-from sscard_ic.profile.structure import Directory, File, Item, Structure
+from sscard_ic.profile.structure import OPERATIONS, Directory, File, Item, Key, Structure
 from sscard_ic.profile.values import decode, encode, part_name
 
 Finding = tuple[Loc, Text]
@@ -54,6 +57,8 @@ RETURN_VALUES = frozenset(
 """Values that a column of a return file can show (ref 03 §4.2)."""
 
 FIELD_CODE = re.compile(r"[A-Z][A-Z0-9_]*")
+_LISTED = 20
+"""Names that a message lists; of more only the similar ones are named."""
 
 
 def check_structure(structure: Structure, codes: Mapping[str, CodeTable]) -> Iterator[Finding]:
@@ -61,10 +66,13 @@ def check_structure(structure: Structure, codes: Mapping[str, CodeTable]) -> Ite
     if structure.pin_directory not in structure.directories:
         yield _unknown(("pin_directory",), structure.pin_directory, structure.directories)
     yield from _check_keys(structure)
+    yield from check_medical(structure)
+    yield from _check_rewriting(structure)
     names: dict[tuple[str | None, object], str] = {}
     for name, directory in structure.directories.items():
         loc: Loc = ("directories", name)
         yield from _check_directory(structure, name, directory)
+        yield from _check_rules(structure, loc, directory)
         for key, value in (("fid", directory.fid), ("name", directory.name)):
             owner = names.setdefault((directory.parent, value), name)
             if owner != name:
@@ -85,6 +93,7 @@ def _check_keys(structure: Structure) -> Iterator[Finding]:
         loc: Loc = ("keys", name)
         if key.directory not in structure.directories:
             yield _unknown((*loc, "directory"), key.directory, structure.directories)
+        yield from _check_rules(structure, loc, key)
         owner = seen.setdefault((key.directory, key.use, key.id), name)
         if owner != name:
             yield (*loc, "id"), Text(f"与密钥 {owner} 的相同", f"the same as that of key {owner}")
@@ -93,6 +102,25 @@ def _check_keys(structure: Structure) -> Iterator[Finding]:
                 loc,
                 Text("psam_usage 与 psam_id 须同时给出", "psam_usage and psam_id belong together"),
             )
+
+
+def _check_rewriting(structure: Structure) -> Iterator[Finding]:
+    """Items that a later version rewrites must be there, and those that they follow."""
+    for position, row in enumerate(structure.rewriting.items if structure.rewriting else ()):
+        directory, _, name = row.file.partition(".")
+        loc: Loc = ("rewriting", "items", position)
+        known = structure.directories.get(directory)
+        file = known.files.get(name) if known else None
+        if file is None:
+            yield (*loc, "file"), Text(f"没有文件 {row.file}", f"there is no file {row.file}")
+            continue
+        tags = {item.tag for item in file.items}
+        for key, tag in (("tag", row.tag), ("follows", row.follows)):
+            if tag is not None and tag not in tags:
+                yield (
+                    (*loc, key),
+                    Text(f"{row.file} 中没有 {tag:02X}", f"{row.file} has no item {tag:02X}"),
+                )
 
 
 def _check_directory(structure: Structure, name: str, directory: Directory) -> Iterator[Finding]:
@@ -124,16 +152,21 @@ def _check_directory(structure: Structure, name: str, directory: Directory) -> I
             )
 
 
-def _check_rules(structure: Structure, loc: Loc, holder: File | Item) -> Iterator[Finding]:
-    for operation in ("read", "update"):
-        rule: AccessRule | None = getattr(holder, operation)
+def _check_rules(
+    structure: Structure, loc: Loc, holder: Directory | File | Item | Key
+) -> Iterator[Finding]:
+    of_tree = isinstance(holder, Directory | Key)
+    for operation in OPERATIONS:
+        rule: AccessRule | None = getattr(holder, operation, None)
         if rule is None:
             continue
         for name in rule.names:
             key = structure.keys.get(name)
             if key is None:
                 yield _unknown((*loc, operation), name, structure.keys, "密钥", "key ")
-            elif key.use != ("mac" if name == rule.mac else "external"):
+                continue
+            proving = ("external", "master") if of_tree else ("external",)
+            if key.use not in (("mac",) if name == rule.mac else proving):
                 yield (
                     (*loc, operation),
                     Text(
@@ -144,18 +177,24 @@ def _check_rules(structure: Structure, loc: Loc, holder: File | Item) -> Iterato
 
 
 def _check_file(loc: Loc, name: str, file: File) -> Iterator[Finding]:
-    tagged = file.structure == "variable"
     tags: dict[int, int] = {}
     for position, item in enumerate(file.items):
         item_loc = (*loc, "items", position)
-        if tagged and item.tag is None:
-            yield item_loc, Text("变长记录须有 tag", "a record of variable length needs a tag")
-        if not tagged and file.structure != "fixed" and item.tag is not None:
+        if file.tagged and item.tag is None:
+            yield item_loc, Text("记录须有 tag", "a record with tag and length needs a tag")
+        if file.structure in ("transparent", "cyclic") and item.tag is not None:
             yield (*item_loc, "tag"), Text(f"{file.structure} 文件没有 tag", "no tags in this file")
         if item.tag is not None and tags.setdefault(item.tag, position) != position:
             yield (*item_loc, "tag"), Text(f"{name} 中的 tag 重复", f"used twice in {name}")
         if item.tag is not None and item.length > 0xFF:
             yield (*item_loc, "length"), Text("记录最长 255 字节", "a record has at most 255 bytes")
+    if file.structure == "fixed" and len({item.length for item in file.items}) != 1:
+        yield (
+            (*loc, "items"),
+            Text("定长记录的长度须相同", "records of fixed length are of one length"),
+        )
+    if not file.headers and file.structure != "fixed":
+        yield (*loc, "headers"), Text("只用于定长记录", "only for records of fixed length")
     if file.structure == "transparent" and len(file.items) > 1:
         yield (*loc, "items"), Text("透明文件只有一个数据项", "a transparent file holds one item")
     if file.structure == "cyclic" and [item.format for item in file.items] != ["record"]:
@@ -169,10 +208,39 @@ def _check_file(loc: Loc, name: str, file: File) -> Iterator[Finding]:
 
 
 def _check_item(loc: Loc, item: Item, codes: Mapping[str, CodeTable]) -> Iterator[Finding]:
-    if item.codes is not None and item.codes not in codes:
-        yield _unknown((*loc, "codes"), item.codes, codes, "代码表", "code table ")
+    yield from _check_codes(loc, item, codes)
     if item.source is not None and not _is_source(item.source):
         yield _unknown((*loc, "source"), item.source, COMPUTED_SOURCES)
+    if unfit := list(_check_form(loc, item)):
+        yield from unfit
+    elif unsound := list(_check_parts(loc, item, codes)):
+        yield from unsound
+    elif item.example is not None:
+        yield from _check_example((*loc, "example"), item, item.example)
+
+
+def _check_codes(loc: Loc, item: Item, codes: Mapping[str, CodeTable]) -> Iterator[Finding]:
+    if item.codes is not None and item.codes not in codes:
+        yield _unknown((*loc, "codes"), item.codes, codes, "代码表", "code table ")
+    for position, part in enumerate(item.split):
+        if part.codes not in codes:
+            place = (*loc, "split", position, "codes")
+            yield _unknown(place, part.codes, codes, "代码表", "code table ")
+    if not item.split:
+        return
+    total = sum(part.length for part in item.split)
+    if item.codes is not None or item.format != "an" or total != item.length:
+        yield (
+            (*loc, "split"),
+            Text(
+                "只用于没有 codes 的 an 数据项，各部分共为其长度",
+                "belongs to an items without codes, and its parts make up their length",
+            ),
+        )
+
+
+def _check_form(loc: Loc, item: Item) -> Iterator[Finding]:
+    """Format and length that the written form of an item asks for."""
     expected = _FORMS.get(item.text)
     if expected is not None and (item.format, item.length) != expected:
         yield (
@@ -182,13 +250,24 @@ def _check_item(loc: Loc, item: Item, codes: Mapping[str, CodeTable]) -> Iterato
                 f"{item.text} is {expected[0]} of {expected[1]} bytes",
             ),
         )
-    elif sound := list(_check_parts(loc, item, codes)):
-        yield from sound
-    elif item.example is not None:
-        yield from _check_example((*loc, "example"), item, item.example)
+    elif item.format not in _FORMATS.get(item.text, (item.format,)):
+        formats = _FORMATS[item.text]
+        yield (
+            (*loc, "text"),
+            Text(
+                f"{item.text} 须为 {'、'.join(formats)}", f"{item.text} is {' or '.join(formats)}"
+            ),
+        )
+    if item.align == "right" and item.format != "cn":
+        yield (*loc, "align"), Text("只有 cn 可以右对齐", "only cn is aligned to the right")
 
 
-_FORMS = {"date": ("cn", 4), "identification": ("cn", 16), "version": ("an", 4)}
+_FORMS: dict[str, tuple[str, int]] = {
+    "identification": ("cn", 16),
+    "version": ("an", 4),
+    **{form: ("cn", length) for form, length in CALENDAR_LENGTHS.items()},
+}
+_FORMATS = {"name": ("an",), "amount": ("cn", "b"), "number": ("an", "cn", "b")}
 
 
 def _is_source(source: str) -> bool:
@@ -275,5 +354,11 @@ def check_import(form: ImportFormat) -> Iterator[Finding]:
 
 
 def _unknown(loc: Loc, name: str, known: Iterable[str], zh: str = "", en: str = "") -> Finding:
-    names = ", ".join(sorted(known)) or "-"
-    return loc, Text(f"没有{zh} {name}；已有：{names}", f"there is no {en}{name}; known: {names}")
+    names = sorted(known)
+    if len(names) > _LISTED:
+        near = ", ".join(difflib.get_close_matches(name, names, n=5)) or "-"
+        return loc, Text(
+            f"没有{zh} {name}；相近的有：{near}", f"there is no {en}{name}; similar ones: {near}"
+        )
+    listed = ", ".join(names) or "-"
+    return loc, Text(f"没有{zh} {name}；已有：{listed}", f"there is no {en}{name}; known: {listed}")

@@ -2,59 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sscard_ic.base.errors import InputError, Text
-from sscard_ic.base.resources import profiles_dir
 from sscard_ic.profile import checks
 from sscard_ic.profile.card_profile import CardProfile
-from sscard_ic.profile.codes import CodeTables
+from sscard_ic.profile.catalogue import find, find_cos, name_of, offer, shipped
+from sscard_ic.profile.codes import CodeFile, CodeTable, CodeTables
+from sscard_ic.profile.cos import DIALECTS
 from sscard_ic.profile.dialect import Dialect
-from sscard_ic.profile.fields import Strict, Title
+from sscard_ic.profile.fields import Strict
+from sscard_ic.profile.heads import PARTS, CardHead, Head, Kind, PsamHead, kind_at
 from sscard_ic.profile.imports import ImportFormat
-from sscard_ic.profile.merge import merge
+from sscard_ic.profile.merge import merge, without_absent
 from sscard_ic.profile.positions import Key, Node, read_toml
 from sscard_ic.profile.problems import UNKNOWN_KEY, Problem, ProfileError, reason
+from sscard_ic.profile.psam import PsamModel, PsamProfile, check_psam
 from sscard_ic.profile.region import Region
-from sscard_ic.profile.structure import Structure
+from sscard_ic.profile.structure import OPERATIONS, Structure
 
-Kind = Literal["national", "cos", "codes", "region", "import"]
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Head(Title):
-    """The keys at the top of every profile file."""
-
-    kind: Kind
-    extends: str | None = None
-
-
-class CardHead(Head):
-    """The same for a file that describes a card."""
-
-    cos: str
-    codes: str
-    rules: dict[str, str] = Field(default={})
-    """Named settings: a rule written ``@name`` is the rule of that name."""
-    tables: dict[str, Any] = Field(default={})
-    """Changes to the code tables."""
-
-
-_PARTS: dict[str, tuple[type[Strict], ...]] = {
-    "national": (CardHead, Structure),
-    "region": (CardHead, Structure, Region),
-    "cos": (Head, Dialect),
-    "codes": (Head, CodeTables),
-    "import": (Head, ImportFormat),
-}
-
-
-_KIND_WANTED = Text(f"应为下列之一：{', '.join(_PARTS)}", f"must be one of {', '.join(_PARTS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +46,19 @@ class _Cached:
     profile: CardProfile
 
 
-_cache: dict[Path, _Cached] = {}
+_cache: dict[tuple[Path, Path | None], _Cached] = {}
 
 
-def load(name: str) -> CardProfile:
+def load(name: str, cos: str | None = None) -> CardProfile:
     """The card profile ``name``: a path below ``profiles/``, its unique last part, or a file.
 
-    Raises :class:`InputError` when the name is unknown or ambiguous, and its subclass
+    ``cos`` (``mcos``, or a file) puts the card on another COS than the profile says. Raises
+    :class:`InputError` when a name is unknown or ambiguous, and its subclass
     :class:`ProfileError` with every line that is wrong.
     """
     file = find(name)
-    cached = _cache.get(file)
+    dialect = find_cos(cos) if cos is not None else None
+    cached = _cache.get((file, dialect))
     if cached and all(_stamp(part) == stamp for part, stamp in cached.stamps):
         return cached.profile
     document = _Document(file)
@@ -91,12 +66,31 @@ def load(name: str) -> CardProfile:
         raise InputError(
             Text("不是卡片配置（kind 为 national 或 region）", "describes no card"),
             where=name,
-            hint=_offer(info.name for info in available() if info.kind in ("national", "region")),
+            hint=offer(info.name for info in available() if info.kind in ("national", "region")),
         )
+    if dialect is not None:
+        document.put_on(dialect)
     profile = document.card_profile()
     stamps = tuple((part, _stamp(part)) for part in sorted(document.files))
-    _cache[file] = _Cached(stamps, profile)
+    _cache[file, dialect] = _Cached(stamps, profile)
     return profile
+
+
+def load_psam(name: str) -> PsamProfile:
+    """The profile ``name`` of a PSAM, with that of the cards it is for; errors as :func:`load`."""
+    document = _Document(find(name))
+    if document.kind != "psam":
+        raise InputError(
+            Text("不是 PSAM 配置（kind 为 psam）", "describes no PSAM"),
+            where=name,
+            hint=offer(info.name for info in available() if info.kind == "psam"),
+        )
+    return document.psam_profile()
+
+
+def kind_of(name: str) -> Kind:
+    """What the profile ``name`` describes; errors as :func:`load`."""
+    return _Document(find(name), head=True).kind
 
 
 def check(name: str) -> ProfileInfo:
@@ -109,11 +103,25 @@ def check(name: str) -> ProfileInfo:
 def available() -> list[ProfileInfo]:
     """The profile files below ``profiles/``, by name."""
     infos = []
-    for file in _shipped().values():
-        document = _Document(file)
+    for file in shipped().values():
+        document = _Document(file, head=True)
         head = document.head()
         infos.append(ProfileInfo(name_of(file), document.kind, head.title, file))
     return infos
+
+
+def card_profiles(version: str, division_code: str) -> Iterator[CardProfile]:
+    """The shipped profiles of cards of ``version`` and of no other region than ``division_code``.
+
+    Of the version the first character counts: real cards write "2.0" too (ref 01 §1).
+    """
+    for name, file in shipped().items():
+        document = _Document(file, head=True)
+        found = document.root.get("specification_version")
+        if found is None or str(found.value)[:1] != version[:1]:
+            continue
+        if document.kind == "national" or document.division_code() == division_code:
+            yield load(name)
 
 
 def load_import_formats() -> dict[str, ImportFormat]:
@@ -127,75 +135,69 @@ def load_import_formats() -> dict[str, ImportFormat]:
     return formats
 
 
-def find(name: str) -> Path:
-    """The file that ``name`` means; raises :class:`InputError` listing what exists."""
-    shipped = _shipped()
-    if name in shipped:
-        return shipped[name]
-    hits = [known for known in shipped if known.rsplit("/", 1)[-1] == name]
-    if len(hits) == 1:
-        return shipped[hits[0]]
-    if hits:
-        raise InputError(
-            Text("配置名不唯一", "the name of the profile is ambiguous"),
-            where=name,
-            hint=_offer(hits),
-        )
-    if Path(name).is_file():
-        return Path(name).resolve()
-    raise InputError(
-        Text("没有这个配置", "there is no such profile"), where=name, hint=_offer(shipped)
-    )
-
-
-def name_of(file: Path) -> str:
-    """The name by which :func:`load` finds ``file`` again."""
-    try:
-        return file.relative_to(profiles_dir()).with_suffix("").as_posix()
-    except ValueError:
-        return str(file)
-
-
-def _shipped() -> dict[str, Path]:
-    return {name_of(file): file for file in sorted(profiles_dir().rglob("*.toml"))}
-
-
 def _stamp(file: Path) -> int:
     return file.stat().st_mtime_ns if file.exists() else 0
 
 
-def _offer(names: Iterable[str]) -> Text:
-    listed = ", ".join(names)
-    return Text(f"可用的有：{listed}", f"these exist: {listed}")
-
-
-def _kind(root: Node) -> Kind:
-    """The kind of a file; raises :class:`ProfileError` when it says none."""
-    node = root.get("kind")
-    if node is None or not isinstance(node.value, str) or node.value not in _PARTS:
-        raise ProfileError([Problem((node or root).place, "kind", _KIND_WANTED)])
-    return cast(Kind, node.value)
+def _read_tables(file: Path, names: Collection[str]) -> dict[str, CodeTable]:
+    """The tables ``names`` of a file of tables; raises :class:`ProfileError`."""
+    document = _Document(file)
+    document.validate()
+    tables = document.part(CodeFile).tables
+    for name in names:
+        if name not in tables:
+            text = Text(f"此文件中没有代码表 {name}", f"there is no code table {name} in this file")
+            raise ProfileError([Problem(document.root.place, "tables", text)])
+    return {name: tables[name] for name in names}
 
 
 class _Document:
     """One file with all that it extends, and the problems found in it so far."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, head: bool = False) -> None:
         self.file = file
         self.files: set[Path] = set()
+        self._head = head
         self.problems: list[Problem] = []
+        self.codes: CodeTables | None = None
         self.root = self._read(file, ())
         self.fail()
-        self.kind = _kind(self.root)
+        self.kind = kind_at(self.root)
 
     def fail(self) -> None:
         """Raise what was found, if anything was."""
         if self.problems:
             raise ProfileError(self.problems)
 
+    def put_on(self, dialect: Path) -> None:
+        """Have the card built on another COS than the file says."""
+        cos = replace(self.root, value=str(dialect))
+        self.root = replace(self.root, value={**self.root.value, "cos": cos})
+
+    @property
+    def _models(self) -> tuple[type[Strict], ...]:
+        """The models that the keys of this file belong to."""
+        if self.kind != "cos":
+            return PARTS[self.kind]
+        return Head, DIALECTS.get(self._dialect_name(), Dialect)
+
+    def _dialect_name(self) -> str:
+        name = self.root.get("name")
+        return str(name.value) if name else ""
+
+    def division_code(self) -> str | None:
+        """That of the region which the file, or the nearest one that it extends, names."""
+        own = read_toml(self.file)
+        issuer, extends = own.get("issuer"), own.get("extends")
+        code = issuer.get("division_code") if issuer else None
+        if code is not None:
+            return str(code.value)
+        base = self._referred(("extends",), extends) if extends else None
+        return _Document(base, head=True).division_code() if base else None
+
     def head(self) -> Head:
         """The keys at the top, checked."""
-        head = self.part(_PARTS[self.kind][0])
+        head = self.part(PARTS[self.kind][0])
         assert isinstance(head, Head)
         return head
 
@@ -210,22 +212,37 @@ class _Document:
         """Check the whole file, whatever its kind."""
         if self.kind in ("national", "region"):
             self.card_profile()
+        elif self.kind == "psam":
+            self.psam_profile()
         else:
-            self._refuse_unknown_keys()
-            part = self._validate(_PARTS[self.kind][1])
-            if isinstance(part, ImportFormat):
-                self._add_all(checks.check_import(part))
-            self._validate(Head)
+            self.validate()
+            self._check_table_files()
         return self.head()
+
+    def validate(self) -> None:
+        """Check what this file says itself; files of tables that it names stay unread."""
+        if self.kind == "cos" and self._dialect_name() not in DIALECTS:
+            known = ", ".join(DIALECTS)
+            self._add(("name",), Text(f"应为下列之一：{known}", f"must be one of {known}"))
+            return
+        self._refuse_unknown_keys()
+        self._validate(Head)
+        if self.kind == "codes":
+            self.codes = self.code_tables(None)
+            return
+        part = self._validate(self._models[1])
+        if isinstance(part, ImportFormat):
+            self._add_all(checks.check_import(part))
 
     def card_profile(self) -> CardProfile:
         """The profile of a card; raises :class:`ProfileError` with everything that is wrong."""
         self._refuse_unknown_keys()
+        self._drop_absent()
         self._resolve_rules()
         head = self._validate(CardHead)
         structure = self._validate(Structure)
         region = self._validate(Region) if self.kind == "region" else None
-        codes = self._codes(head) if head else None
+        codes = self._codes() if head else None
         dialect = self._dialect(head) if head else None
         if region:
             self._add_all(checks.check_region(region))
@@ -235,10 +252,25 @@ class _Document:
         assert structure and codes is not None and dialect
         return CardProfile(name_of(self.file), structure, dialect, codes, region)
 
+    def psam_profile(self) -> PsamProfile:
+        """The profile of a PSAM; raises :class:`ProfileError` with everything that is wrong."""
+        self._refuse_unknown_keys()
+        self._drop_absent()
+        head = self._validate(PsamHead)
+        model = self._validate(PsamModel)
+        node = self.root.get("card")
+        file = self._referred(("card",), node) if node else None
+        self.fail()
+        assert head and model and file
+        profile = PsamProfile(name_of(self.file), model, load(str(file)))
+        self._add_all(check_psam(profile))
+        self.fail()
+        return profile
+
     def _read(self, file: Path, below: tuple[Path, ...]) -> Node:
         self.files.add(file)
-        own = read_toml(file)
-        kind = _kind(own)
+        own = read_toml(file, head=self._head)
+        kind = kind_at(own)
         extends = own.get("extends")
         if extends is None:
             return own
@@ -250,17 +282,17 @@ class _Document:
             self.problems.append(Problem(extends.place, "extends", text))
             return own
         inherited = self._read(base, (*below, file))
-        if _kind(inherited) != kind and (kind, _kind(inherited)) != ("region", "national"):
+        if kind_at(inherited) != kind and (kind, kind_at(inherited)) != ("region", "national"):
             text = Text(
-                f"{kind} 不能继承 {_kind(inherited)}",
-                f"a file of kind {kind} cannot extend one of kind {_kind(inherited)}",
+                f"{kind} 不能继承 {kind_at(inherited)}",
+                f"a file of kind {kind} cannot extend one of kind {kind_at(inherited)}",
             )
             self.problems.append(Problem(extends.place, "extends", text))
         return merge(inherited, own)
 
     def _referred(self, key: Key, node: Node) -> Path | None:
         """The file that a reference names; a wrong one becomes a problem."""
-        beside = (node.place.file.parent / str(node.value)).resolve()
+        beside = (node.source.file.parent / str(node.value)).resolve()
         if beside.suffix == ".toml" and beside.is_file():
             return beside
         try:
@@ -279,7 +311,8 @@ class _Document:
         try:
             other = _Document(file)
             if other.kind == kind:
-                other.validate_all()
+                other.validate()
+                other.fail()
                 self.files |= other.files
                 return other
         except ProfileError as error:
@@ -290,33 +323,97 @@ class _Document:
 
     def _dialect(self, head: CardHead) -> Dialect | None:
         other = self._sub_document("cos", "cos")
-        return other.part(Dialect) if other else None
-
-    def _codes(self, head: CardHead) -> Any:
-        other = self._sub_document("codes", "codes")
         if other is None:
             return None
+        dialect = other.part(other._models[1])
+        assert isinstance(dialect, Dialect)
+        return dialect
+
+    def _codes(self) -> CodeTables | None:
+        other = self._sub_document("codes", "codes")
         changes = self.root.get("tables")
-        base = other.root.get("tables")
-        if changes is None or base is None:
-            return other.part(CodeTables).tables
-        tables = Node({"tables": merge(base, changes)}, changes.place)
-        found = self._validate(CodeTables, tables)
-        return found.tables if found else None
+        if other is None or changes is None:
+            return other.codes if other else None
+        codes = other.code_tables(changes)
+        self.problems += other.problems
+        return codes
+
+    def code_tables(self, changes: Node | None) -> CodeTables | None:
+        """The tables of a file of kind ``codes``, changed by ``changes``.
+
+        A table that stands in a file of its own is read only when something changes it.
+        """
+        elsewhere = self._table_files
+        own = self.root.get("tables") or replace(self.root, value={})
+        tables = merge(own, changes) if changes else own
+        if isinstance(tables.value, dict):
+            parts = {
+                name: self._with_base(name, part, elsewhere) for name, part in tables.value.items()
+            }
+            tables = replace(tables, value=parts)
+        root = replace(self.root, value={"tables": tables})
+        found = self._validate(CodeFile, root)
+        if found is None:
+            return None
+        for name, table in found.tables.items():
+            for code, text in table.faults():
+                self._add(("tables", name, "entries", code), text, root)
+        self.files |= set(elsewhere.values())
+        return CodeTables(found.tables, elsewhere, _read_tables)
+
+    @cached_property
+    def _table_files(self) -> dict[str, Path]:
+        """Which file holds a table that does not stand in this one."""
+        files = self.root.get("files")
+        listed = replace(self.root, value={"files": files} if files else {})
+        found = self._validate(CodeFile, listed)
+        where: dict[str, Path] = {}
+        for name, tables in found.files.items() if found else ():
+            node = replace(listed.value["files"].value[name], value=name)
+            if file := self._referred(("files", name), node):
+                where |= dict.fromkeys(tables, file)
+        return where
+
+    def _with_base(self, name: str, table: Node, elsewhere: dict[str, Path]) -> Node:
+        """What this file says of a table, over what the file of that table says."""
+        if name not in elsewhere:
+            return table
+        base = _Document(elsewhere[name]).root.get("tables")
+        whole = base.get(name) if base else None
+        return merge(whole, table) if whole else table
+
+    def _check_table_files(self) -> None:
+        """The files of tables that this one names must hold those tables."""
+        files = self._table_files
+        for file in dict.fromkeys(files.values()):
+            try:
+                _read_tables(file, [name for name in files if files[name] == file])
+            except ProfileError as error:
+                self.problems += error.problems
 
     def _refuse_unknown_keys(self) -> None:
-        known = {key for model in _PARTS[self.kind] for key in model.model_fields}
+        known = {key for model in self._models for key in model.model_fields}
         for key in self.root.value:
             if key not in known:
                 self._add((key,), UNKNOWN_KEY)
 
+    def _drop_absent(self) -> None:
+        changed = {
+            key: without_absent(self.root.value[key])
+            for key in ("directories", "keys")
+            if key in self.root.value
+        }
+        self.root = replace(self.root, value={**self.root.value, **changed})
+
     def _resolve_rules(self) -> None:
         rules = self.root.get("rules")
-        directories = self.root.get("directories")
-        if directories is not None:
-            named = rules.value if rules and isinstance(rules.value, dict) else {}
-            resolved = self._with_rules(directories, named, ("directories",))
-            self.root = replace(self.root, value={**self.root.value, "directories": resolved})
+        named = rules.value if rules and isinstance(rules.value, dict) else {}
+        resolved = {
+            part: self._with_rules(self.root.value[part], named, (part,))
+            for part in ("directories", "keys")
+            if part in self.root.value
+        }
+        self.root = replace(self.root, value={**self.root.value, **resolved})
 
     def _with_rules(self, node: Node, rules: dict[str, Node], key: Key) -> Node:
         if isinstance(node.value, dict):
@@ -327,7 +424,7 @@ class _Document:
             return replace(
                 node, value=tuple(self._with_rules(v, rules, (*key, n)) for n, v in elements)
             )
-        if key[-1] not in ("read", "update") or not str(node.value).startswith("@"):
+        if key[-1] not in OPERATIONS or not str(node.value).startswith("@"):
             return node
         name = str(node.value)[1:]
         if name in rules:

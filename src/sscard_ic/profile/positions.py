@@ -6,16 +6,18 @@ import bisect
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from sscard_ic.base.errors import Text
+from sscard_ic.base.errors import Text, os_reason
 from sscard_ic.profile.problems import Place, Problem, ProfileError
 
 Key = tuple[str | int, ...]
 """Way from the root of a document: keys, and positions in arrays."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_FIRST_TABLE = re.compile(r"^\[", re.MULTILINE)
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _PLAIN = re.compile(r"[^,\]}\n#]+")
 _STRINGS = re.compile(
@@ -23,12 +25,36 @@ _STRINGS = re.compile(
 )
 
 
+class Source:
+    """The text of a file, walked for its lines only when somebody asks for one."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self.file = file
+        self._text = text
+
+    def place(self, key: Key) -> Place:
+        """Where ``key`` stands, or the deepest table above it that stands anywhere."""
+        while key and key not in self._lines:
+            key = key[:-1]
+        return Place(self.file, self._lines.get(key, 1))
+
+    @cached_property
+    def _lines(self) -> dict[Key, int]:
+        return _Scanner(self._text).scan()
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A value of a TOML file together with its place; tables and arrays hold nodes."""
 
     value: Any
-    place: Place
+    source: Source
+    key: Key
+
+    @property
+    def place(self) -> Place:
+        """File and line."""
+        return self.source.place(self.key)
 
     def get(self, key: str) -> Node | None:
         """The node under ``key`` of a table; ``None`` elsewhere."""
@@ -43,10 +69,30 @@ class Node:
         return self.value
 
 
-def read_toml(file: Path) -> Node:
-    """The document with the line of every key; raises :class:`ProfileError` with the line."""
+def read_toml(file: Path, *, head: bool = False) -> Node:
+    """The document, every key with its place; ``head`` reads only what precedes its first table.
+
+    A file that has not changed is read once. Raises :class:`ProfileError` with the line.
+    """
+    try:
+        state = file.stat()
+        return _read(file, head, state.st_mtime_ns, state.st_size)
+    except OSError as error:
+        reason = os_reason(error)
+        told = f"无法读取：{reason.zh}", f"cannot be read: {reason.en}"
+        raise _unreadable(file, 1, *told) from None
+
+
+_MANY_DIGITS = re.compile(r"[0-9_]{4000}")
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, head: bool, changed: int, size: int) -> Node:
+    """The document of a file in the state that ``changed`` and ``size`` tell apart from others."""
     try:
         text = file.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        if head:
+            text = _FIRST_TABLE.split(text, 1)[0]
         document = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -55,23 +101,23 @@ def read_toml(file: Path) -> Node:
         found = re.search(r"at line (\d+)", str(error))
         line = int(found.group(1)) if found else text.rstrip("\n").count("\n") + 1
         raise _unreadable(file, line, f"TOML 语法错误：{error}", f"TOML syntax: {error}") from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise _unreadable(file, 1, f"无法读取：{reason}", f"cannot be read: {reason}") from None
-    return _node(document, file, (), _Scanner(text).scan(), 1)
+    except ValueError:  # Python refuses to convert thousands of digits
+        long = _MANY_DIGITS.search(text)
+        line = text.count("\n", 0, long.start()) + 1 if long else 1
+        raise _unreadable(file, line, "数字位数过多", "a number with too many digits") from None
+    return _node(document, Source(file, text), ())
 
 
 def _unreadable(file: Path, line: int, zh: str, en: str) -> ProfileError:
     return ProfileError([Problem(Place(file, line), "", Text(zh, en))])
 
 
-def _node(value: Any, file: Path, key: Key, lines: dict[Key, int], line: int) -> Node:
-    line = lines.get(key, line)
+def _node(value: Any, source: Source, key: Key) -> Node:
     if isinstance(value, dict):
-        value = {name: _node(part, file, (*key, name), lines, line) for name, part in value.items()}
+        value = {name: _node(part, source, (*key, name)) for name, part in value.items()}
     elif isinstance(value, list):
-        value = tuple(_node(part, file, (*key, n), lines, line) for n, part in enumerate(value))
-    return Node(value, Place(file, line))
+        value = tuple(_node(part, source, (*key, n)) for n, part in enumerate(value))
+    return Node(value, source, key)
 
 
 class _Scanner:

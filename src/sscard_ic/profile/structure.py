@@ -8,14 +8,42 @@ from typing import Literal
 
 from pydantic import Field
 
+from sscard_ic.codec.tlv import Record
 from sscard_ic.profile.access import AccessRule
 from sscard_ic.profile.fields import HexByte, HexBytes, HexWord, Rule, Strict, Title
+from sscard_ic.profile.medical import Medical
 
 Format = Literal["an", "cn", "b", "btlv", "record"]
 """``btlv``: parts with tag and length; ``record``: parts one after the other, a cyclic record."""
 
+TextForm = Literal[
+    "plain",
+    "name",
+    "version",
+    "identification",
+    "date",
+    "month",
+    "year",
+    "timestamp",
+    "amount",
+    "number",
+]
+"""How a value is written: see :mod:`sscard_ic.profile.values`."""
+
 KeyUse = Literal["external", "internal", "mac", "master", "purchase", "load", "tac"]
 """What a key does; the last three belong to the medical account: DPK, DLK, DTK (ref 12)."""
+
+
+OPERATIONS = ("read", "update", "append", "create", "erase", "usable", "change")
+"""What has an access rule: items and files, directories, keys."""
+
+
+class Split(Strict):
+    """Some characters of an item with a code table of their own (DF04 EF05 tag 81)."""
+
+    length: int = Field(ge=1)
+    """Characters."""
+    codes: str
 
 
 class Item(Title):
@@ -27,8 +55,13 @@ class Item(Title):
     """Bytes of the value."""
     codes: str | None = None
     """Name of the code table of its values."""
-    text: Literal["plain", "date", "name", "identification", "version"] = "plain"
-    """What the value is, where that decides how it is written: see ``values``."""
+    split: tuple[Split, ...] = ()
+    """An ``an`` item made of several codes, from the first character on."""
+    text: TextForm = "plain"
+    """What the value is, where that decides how it is written."""
+    align: Literal["left", "right"] = "left"
+    """Where fewer digits than a ``cn`` field holds stand: before the filling F (ref 01 §3), or
+    after zeros."""
     source: str | None = None
     """Field of a holder's record, or ``@name`` of a value that issuance computes."""
     repeat: int = 1
@@ -47,14 +80,21 @@ class File(Title):
     """One elementary file."""
 
     structure: Literal["transparent", "fixed", "variable", "cyclic"]
-    status: Literal["active", "planned", "reserved"] = "active"
-    """启用, 预设, 预留 (ref 01 §2.6)."""
+    status: Literal["active", "planned", "reserved", "informative"] = "active"
+    """启用, 预设, 预留 (ref 01 §2.6); or of the informative annex B."""
     read: Rule
     update: Rule
     append: Rule | None = None
     """Rule for adding a record; that of an update when left out."""
+    headers: bool = True
+    """Whether the records of a ``fixed`` file begin with tag and length (ref 01 §16)."""
     items: tuple[Item, ...] = ()
     """A transparent or cyclic file has exactly one."""
+
+    @property
+    def tagged(self) -> bool:
+        """Whether its records begin with tag and length."""
+        return self.structure == "variable" or (self.structure == "fixed" and self.headers)
 
 
 class Directory(Title):
@@ -93,8 +133,9 @@ class Key(Strict):
     """Rule for replacing its value."""
     level: Literal["N1", "N2", "P1", "maker"]
     """Owner of the root: ministry (first or second level in the PSAM), province, card maker."""
-    role: Literal["lock", "unlock_pin"] | None = None
-    """What else the key stands for: its level locks the directory, or unlocks the PIN."""
+    role: Literal["lock", "unlock_pin", "amount"] | None = None
+    """What else the key stands for: it locks the directory, unlocks the PIN, or writes the file
+    of the medical amounts."""
     psam_usage: HexByte | None = None
     psam_id: HexByte | None = None
 
@@ -132,14 +173,50 @@ class Located:
         return self.fid & 0x1F
 
     @property
+    def record_length(self) -> int:
+        """Bytes of the stored record: the value, with tag and length where records bear them."""
+        return self.item.length + 2 * self.file.tagged
+
+    def record(self, value: bytes) -> bytes:
+        """The stored record that holds ``value``."""
+        if not self.file.tagged:
+            return value
+        assert self.item.tag is not None, "the loader refuses tagged files with items without tag"
+        return bytes(Record(self.item.tag, value))
+
+    @property
     def read(self) -> AccessRule:
         """The rule that holds for reading this item."""
         return self.item.read or self.file.read
 
     @property
     def update(self) -> AccessRule:
-        """The rule that holds for updating this item."""
+        """The rule that holds for writing this item; a log is written by adding a record."""
+        if self.item.update is None and self.file.structure == "cyclic" and self.file.append:
+            return self.file.append
         return self.item.update or self.file.update
+
+
+class RewrittenItem(Strict):
+    """An item that a later version gave another meaning (ref 01 §7)."""
+
+    file: str = Field(pattern=r"^[A-Z0-9]+\.[0-9A-F]{4}$")
+    """``DF01.EF09``."""
+    tag: HexByte
+    follows: HexByte | None = None
+    """The item of the same file whose value decides which meaning holds."""
+    format: Literal["an", "cn"] | None = None
+    """How the new item is stored here, where its own format does not fit."""
+    length: int | None = Field(default=None, ge=1)
+    """The same for its bytes."""
+
+
+class Rewriting(Strict):
+    """How cards of this version bear items of a later one."""
+
+    version: str
+    """Name of the profile of the later version."""
+    items: tuple[RewrittenItem, ...]
 
 
 class Structure(Strict):
@@ -149,6 +226,9 @@ class Structure(Strict):
     directories: dict[str, Directory]
     keys: dict[str, Key]
     pin_directory: str = "SSSE"
+    rewriting: Rewriting | None = None
+    medical: Medical | None = None
+    """The medical account (ref 12); None on a card without one."""
 
     def locate_all(self) -> Iterator[Located]:
         """Every item of every file, in card order."""
