@@ -13,9 +13,10 @@ from sscard_ic import profile
 from sscard_ic.base import InputError, Secret
 from sscard_ic.cli import root
 from sscard_ic.cli import secrets as inputs
-from sscard_ic.crypto import keys as rules
 from sscard_ic.crypto.published import published_test_key
-from sscard_ic.keys import CardKey, open_service
+from sscard_ic.crypto.suites import SUITES
+from sscard_ic.keys import CardKey, open_service, require_keys
+from sscard_ic.keys.capabilities import RootAlgorithm
 
 _FACTOR = "86210200000004D2"
 
@@ -53,14 +54,19 @@ def test_init_makes_a_vault_for_every_shipped_profile(tmp_path: Path) -> None:
     service = open_service(path, Secret(b"correct horse"))
     listed = service.keys()
     assert told["keys"] == len(listed)
-    there = {(info.name, info.version): info for info in listed}
+    there = {(info.name, info.version, info.algorithm): info for info in listed}
     for info in profile.available():
         if info.kind in ("national", "region"):
-            for name, key in profile.load(info.name).keys.items():
+            card = profile.load(info.name)
+            require_keys(service, card)
+            for name, key in card.keys.items():
+                algorithm: RootAlgorithm = card.key_algorithm(name)
+                if card.key_length(name) == 8:
+                    algorithm = "des"
                 for version in range(1, key.groups + 1):
-                    assert there[name, version].length == key.length
-                    assert there[name, version].level == key.level
-    assert ("TRANSPORT", 1) in there
+                    assert there[name, version, algorithm].length == card.key_length(name)
+                    assert there[name, version, algorithm].level == key.level
+    assert ("TRANSPORT", 1, "3des") in there
 
 
 def test_init_refuses_to_overwrite_without_asking_anything(vault_path: Path) -> None:
@@ -128,9 +134,10 @@ def test_passphrase_file(vault_path: Path, tmp_path: Path) -> None:
 
 def test_list(vault_path: Path) -> None:
     result = _run("keys", "list", "--json", "--vault", str(vault_path))
-    entries = {(e["name"], e["version"]): e for e in json.loads(result.stdout)["keys"]}
-    value = rules.check_value(published_test_key("UKSSSE", 2)).hex().upper()
-    assert entries["UKSSSE", 2] == {
+    listed = json.loads(result.stdout)["keys"]
+    entries = {(e["name"], e["version"], e["algorithm"]): e for e in listed}
+    value = SUITES["3des"].check_value(published_test_key("UKSSSE", 2)).hex().upper()
+    assert entries["UKSSSE", 2, "3des"] == {
         "name": "UKSSSE",
         "version": 2,
         "owner": "province",
@@ -143,9 +150,12 @@ def test_list(vault_path: Path) -> None:
     }
     table = _run("keys", "list", "--vault", str(vault_path))
     assert table.exit_code == 0
-    (line,) = [x for x in table.stdout.splitlines() if "UKSSSE" in x and " 02 " in x]
-    assert value in line
-    assert "province" in line
+    lines = [x for x in table.stdout.splitlines() if x.startswith("UKSSSE ") and " 02 " in x]
+    of_sm4 = SUITES["sm4"].check_value(published_test_key("UKSSSE", 2, 16, "sm4")).hex().upper()
+    for line, algorithm, shown in zip(lines, ("3DES", "SM4"), (value, of_sm4), strict=True):
+        assert shown in line
+        assert algorithm in line
+        assert "province" in line
     chinese = _run("--lang", "zh", "keys", "list", "--vault", str(vault_path))
     assert "校验值" in chinese.stdout
 
@@ -153,8 +163,11 @@ def test_list(vault_path: Path) -> None:
 def test_kcv_of_root_and_card(vault_path: Path) -> None:
     vault = ("--vault", str(vault_path))
     of_root = _run("keys", "kcv", "IRK", "--version", "3", *vault)
-    expected = rules.check_value(published_test_key("IRK", 3)).hex().upper()
+    expected = SUITES["3des"].check_value(published_test_key("IRK", 3)).hex().upper()
     assert (of_root.exit_code, of_root.stdout) == (0, f"{expected}\n")
+    of_sm4 = _run("keys", "kcv", "IRK", "--version", "3", "--algorithm", "sm4", *vault)
+    root = published_test_key("IRK", 3, 16, "sm4")
+    assert of_sm4.stdout == f"{SUITES['sm4'].check_value(root).hex().upper()}\n"
     of_card = _run(
         "keys", "kcv", "UKSSSE", "--region", "210200", "--factor", _FACTOR, "--json", *vault
     )
@@ -163,6 +176,7 @@ def test_kcv_of_root_and_card(vault_path: Path) -> None:
     assert json.loads(of_card.stdout) == {
         "name": "UKSSSE",
         "version": 1,
+        "algorithm": "3des",
         "region": "210200",
         "factor": _FACTOR,
         "check_value": service.check_value(key).hex().upper(),
@@ -172,8 +186,9 @@ def test_kcv_of_root_and_card(vault_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["IRK", "--version", "9"], 1, "there is no key IRK version 9"),
-        (["NOPE"], 1, "there is no key NOPE"),
+        (["IRK", "--version", "9"], 1, "there is no 3DES key IRK version 9"),
+        (["NOPE"], 1, "there is no 3DES key NOPE"),
+        (["TRANSPORT", "--algorithm", "sm4"], 1, "there is no SM4 key TRANSPORT version 1"),
         (["IRK", "--region", "210200"], 2, "come together"),
         (["IRK", "--factor", _FACTOR], 2, "come together"),
         (["IRK", "--region", "21020", "--factor", _FACTOR], 1, "6 digits"),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.keys.key_samples import CREATED, KEYS, PASSPHRASE, key
+from tests.support.vaults import of_3des_alone
 
 from sscard_ic.base import FixedClock, InputError, Secret, SscardError
 from sscard_ic.crypto import des, mac
-from sscard_ic.crypto import keys as rules
 from sscard_ic.crypto.published import published_test_key
+from sscard_ic.crypto.suites import SUITES, Algorithm
 from sscard_ic.keys import (
     Authenticator,
     CardKey,
@@ -25,6 +27,7 @@ from sscard_ic.keys import (
     MissingCapabilityError,
     Protection,
     SoftwareVault,
+    UnknownKeyError,
     VaultError,
     authenticator,
     create_test_vault,
@@ -33,47 +36,68 @@ from sscard_ic.keys import (
     macer,
     merge_keys,
     open_service,
+    require_key,
+    require_keys,
 )
+from sscard_ic.keys.capabilities import RootAlgorithm
 from sscard_ic.keys.hierarchy import RootKey
+from sscard_ic.profile import load
 
 _FACTOR = bytes.fromhex("86510100000004D2")
 _CITY = "650100"
 
 
-def _card(name: str, version: int = 1) -> CardKey:
-    return CardKey(name, version, _CITY, _FACTOR)
+def _card(name: str, version: int = 1, algorithm: Algorithm = "3des") -> CardKey:
+    return CardKey(name, version, _CITY, _FACTOR, algorithm)
 
 
-def _derived(name: str, version: int, length: int, *steps: bytes) -> bytes:
-    value = published_test_key(name, version, length)
+def _derived(
+    name: str, version: int, length: int, *steps: bytes, algorithm: Algorithm = "3des"
+) -> bytes:
+    value = published_test_key(name, version, length, algorithm)
     for step in (*steps, _FACTOR):
-        value = rules.diversify(value, step)
+        value = SUITES[algorithm].diversify(value, step)
     return value
+
+
+def _family(algorithm: RootAlgorithm) -> Algorithm:
+    return "sm4" if algorithm == "sm4" else "3des"
 
 
 def test_roots_are_the_published_test_keys(vault: SoftwareVault) -> None:
     told = vault.keys()
-    infos = {(info.name, info.version): info for info in told}
-    expected = {(name, v + 1) for name, entry in KEYS.items() for v in range(entry.groups)}
-    assert set(infos) == expected | {("TRANSPORT", 1)}
+    infos = {(info.name, info.version, _family(info.algorithm)): info for info in told}
+    expected = {
+        (name, version + 1, family)
+        for name, entry in KEYS.items()
+        for version in range(entry.groups)
+        for family in ("3des", "sm4")
+        if family == "3des" or entry.algorithm == "card"
+    }
+    assert set(infos) == expected | {("TRANSPORT", 1, "3des")}
     assert list(infos) == sorted(infos)
-    assert {info.environment for info in infos.values()} == {"test"}
-    for (name, version), info in infos.items():
-        root = published_test_key(name, version, info.length)
-        assert info.check_value == rules.check_value(root).hex().upper()
-        assert vault.root_check_value(name, version).hex().upper() == info.check_value
+    assert len({info.check_value for info in told}) == len(told), "no two roots are the same"
+    assert {info.environment for info in told} == {"test"}
+    for (name, version, family), info in infos.items():
+        root = published_test_key(name, version, info.length, family)
+        assert info.check_value == SUITES[family].check_value(root).hex().upper()
+        assert vault.root_check_value(name, version, family).hex().upper() == info.check_value
 
 
 def test_inventory_says_owner_use_and_algorithm(vault: SoftwareVault) -> None:
     listed = vault.keys()
-    infos = {info.name: info for info in listed}
-    told = {n: (i.owner, i.level, i.use, i.length, i.algorithm) for n, i in infos.items()}
+    told = {(i.name, i.owner, i.level, i.use, i.length, i.algorithm) for i in listed}
     assert told == {
-        "IRK": ("ministry", "N1", "internal", 16, "3des"),
-        "UKSSSE": ("province", "P1", "external", 16, "3des"),
-        "STK": ("ministry", "N2", "mac", 8, "des"),
-        "MKSSSE": ("maker", "maker", "master", 16, "3des"),
-        "TRANSPORT": ("maker", "maker", "transport", 16, "3des"),
+        ("IRK", "ministry", "N1", "internal", 16, "3des"),
+        ("IRK", "ministry", "N1", "internal", 16, "sm4"),
+        ("UKSSSE", "province", "P1", "external", 16, "3des"),
+        ("UKSSSE", "province", "P1", "external", 16, "sm4"),
+        ("STK", "ministry", "N2", "mac", 8, "des"),
+        ("STK", "ministry", "N2", "mac", 16, "sm4"),
+        ("MKSSSE", "maker", "maker", "master", 16, "3des"),
+        ("MKSSSE", "maker", "maker", "master", 16, "sm4"),
+        ("DTK", "province", "P1", "tac", 16, "3des"),
+        ("TRANSPORT", "maker", "maker", "transport", 16, "3des"),
     }
 
 
@@ -82,7 +106,19 @@ def test_cryptogram(vault: SoftwareVault) -> None:
     challenge, text = bytes(range(8)), bytes(range(8, 16))
     expected = des.encrypt(des.encrypt(card_key, challenge), text)
     assert vault.cryptogram(_card("UKSSSE", 2), challenge, text) == expected
-    assert vault.check_value(_card("UKSSSE", 2)) == rules.check_value(card_key)
+    assert vault.check_value(_card("UKSSSE", 2)) == SUITES["3des"].check_value(card_key)
+
+
+def test_cryptogram_of_an_sm4_card(vault: SoftwareVault) -> None:
+    """ref 02 §3.4: 16-byte blocks, 8 bytes extended with zeros, the result folded."""
+    suite = SUITES["sm4"]
+    card_key = _derived("UKSSSE", 2, 16, b"650100sx", algorithm="sm4")
+    challenge, text = bytes(range(8)), bytes(range(8, 16))
+    block = suite.encrypt(suite.encrypt(card_key, challenge + bytes(8)), text + bytes(8))
+    expected = bytes(a ^ b for a, b in zip(block[:8], block[8:], strict=True))
+    key = _card("UKSSSE", 2, "sm4")
+    assert vault.cryptogram(key, challenge, text) == expected
+    assert vault.check_value(key) == suite.check_value(card_key)
 
 
 def test_mac_by_key_length(vault: SoftwareVault) -> None:
@@ -91,6 +127,29 @@ def test_mac_by_key_length(vault: SoftwareVault) -> None:
     iv = bytes(range(8))
     assert vault.mac(_card("IRK"), b"data") == mac.retail_mac(long, b"data")
     assert vault.mac(_card("STK"), b"data", iv) == mac.des_mac(short, b"data", iv)
+    of_sm4 = _derived("STK", 1, 16, b"650000sh", b"650100sx", algorithm="sm4")
+    expected = mac.sm4_mac(of_sm4, b"data", iv + bytes(8))
+    assert vault.mac(_card("STK", algorithm="sm4"), b"data", iv) == expected
+
+
+def test_what_a_vault_lacks_is_known_beforehand(vault: SoftwareVault) -> None:
+    require_key(vault, _card("DTK"))
+    with pytest.raises(UnknownKeyError, match="no SM4 key DTK version 1"):
+        require_key(vault, _card("DTK", algorithm="sm4"))
+    require_key(object(), _card("DTK", algorithm="sm4"))  # it cannot tell: the card will
+
+
+def test_keys_of_a_profile_are_asked_for_in_its_algorithm(vault: SoftwareVault) -> None:
+    loaded = load("urumqi")
+    keys = {"UKSSSE": key("P1", groups=3), "DTK": key("P1", "tac", algorithm="3des")}
+    structure = loaded.structure.model_copy(update={"keys": keys})
+    profile = replace(loaded, structure=structure)
+    require_keys(vault, profile)
+    old = of_3des_alone(vault)
+    with pytest.raises(UnknownKeyError, match="no SM4 key UKSSSE version 1"):
+        require_keys(old, profile)
+    require_keys(old, replace(profile, region=None))
+    require_keys(object(), profile)
 
 
 def test_transport_code(vault: SoftwareVault) -> None:
@@ -138,13 +197,15 @@ def test_test_keys_serve_test_profiles_only(vault: SoftwareVault, tmp_path: Path
 
 
 def test_a_vault_shows_nothing(vault: SoftwareVault, vault_file: Path) -> None:
-    assert repr(vault) == f"<SoftwareVault {vault_file}: 9 test keys>"
+    assert repr(vault) == f"<SoftwareVault {vault_file}: 18 test keys>"
     raw = vault_file.read_text()
     infos = vault.keys()
     for info in infos:
         assert info.name not in raw
         assert info.check_value not in raw.upper().replace('"', "\n").split("\n")
-        assert published_test_key(info.name, info.version, info.length).hex() not in raw.lower()
+        family = _family(info.algorithm)
+        root = published_test_key(info.name, info.version, info.length, family)
+        assert root.hex() not in raw.lower()
     for copier in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="not pickled"):
             copier(vault)
@@ -251,9 +312,11 @@ def test_keys_of_several_profiles() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [key("N1"), key("P1", length=8), key("P1", use="internal")],
-    ids=["level", "length", "use"],
+    [key("N1"), key("P1", length=8), key("P1", use="internal"), key("P1", algorithm="3des")],
+    ids=["level", "length", "use", "algorithm"],
 )
 def test_profiles_that_disagree_about_a_key(other: object) -> None:
-    with pytest.raises(InputError, match="disagree about length, use or level of the key UK"):
+    with pytest.raises(
+        InputError, match="disagree about length, use, level or algorithm of the key UK"
+    ):
         merge_keys([{"UK": key("P1")}, {"UK": other}])  # type: ignore[dict-item]

@@ -13,7 +13,13 @@ from tests.keys.key_samples import KEYS, PASSPHRASE
 
 from sscard_ic.base import Secret
 from sscard_ic.crypto.published import published_test_key
-from sscard_ic.keys import SoftwareVault, VaultError, create_test_vault
+from sscard_ic.keys import (
+    CardKey,
+    SoftwareVault,
+    UnknownKeyError,
+    VaultError,
+    create_test_vault,
+)
 from sscard_ic.keys.vault_file import seal
 
 _FLIPS = 24
@@ -205,6 +211,8 @@ _GOOD_KEY = {
         {"keys": [_GOOD_KEY, _GOOD_KEY]},
         {"keys": [{**_GOOD_KEY, "algorithm": "des"}]},
         {"keys": [{**_GOOD_KEY, "value": "0F" * 24}]},
+        {"keys": [{**_GOOD_KEY, "algorithm": "sm4", "value": "0F" * 8}]},
+        {"keys": [_GOOD_KEY, {**_GOOD_KEY, "algorithm": "des", "value": "0F" * 8}]},
         {"keys": [{**_GOOD_KEY, "value": "0F0"}]},
         {"keys": [{**_GOOD_KEY, "level": "N3"}]},
         {"more": 1},
@@ -217,3 +225,27 @@ def test_content_that_breaks_the_rules(target: Path, changes: dict[str, Any]) ->
     error = _refused(target, seal(json.dumps({**good, **changes}).encode(), PASSPHRASE))
     assert "breaks its own rules" in error.what.en
     assert "0F0F" not in error.render("en")
+
+
+def test_a_vault_of_the_days_before_sm4_opens(target: Path) -> None:
+    """It held one root a name and version, of DES or 3DES by its length."""
+    single = {**_GOOD_KEY, "name": "STK", "use": "mac", "algorithm": "des", "value": "0F" * 8}
+    body = {"environment": "test", "storage_key": "00" * 32, "keys": [_GOOD_KEY, single]}
+    target.write_bytes(seal(json.dumps(body).encode(), PASSPHRASE))
+    vault = SoftwareVault.open(target, PASSPHRASE)
+    listed = vault.keys()
+    assert [(info.name, info.algorithm) for info in listed] == [("IRK", "3des"), ("STK", "des")]
+    factor = bytes(8)
+    assert len(vault.cryptogram(CardKey("IRK", 1, "210200", factor), factor, factor)) == 8
+    with pytest.raises(UnknownKeyError, match="no SM4 key IRK version 1"):
+        vault.cryptogram(CardKey("IRK", 1, "650100", factor, "sm4"), factor, factor)
+
+
+def test_roots_of_both_algorithms_in_one_file(target: Path) -> None:
+    sm4 = {**_GOOD_KEY, "algorithm": "sm4", "value": "F0" * 16}
+    body = {"environment": "test", "storage_key": "00" * 32, "keys": [sm4, _GOOD_KEY]}
+    target.write_bytes(seal(json.dumps(body).encode(), PASSPHRASE))
+    vault = SoftwareVault.open(target, PASSPHRASE)
+    listed = vault.keys()
+    assert [info.algorithm for info in listed] == ["3des", "sm4"]
+    assert vault.root_check_value("IRK", 1) != vault.root_check_value("IRK", 1, "sm4")

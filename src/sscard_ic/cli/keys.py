@@ -11,7 +11,9 @@ from sscard_ic import profile
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.cli import common, secrets
 from sscard_ic.cli.common import json_option, tr
+from sscard_ic.cli.keys_psam import psam_command
 from sscard_ic.cli.tables import print_table
+from sscard_ic.crypto.suites import SUITES, Algorithm
 from sscard_ic.keys import CardKey, create_test_vault, merge_keys
 
 _OWNERS = {
@@ -24,8 +26,12 @@ _USES = {
     "internal": Text("内部认证", "internal"),
     "mac": Text("应用维护", "MAC"),
     "master": Text("主控", "control"),
+    "purchase": Text("消费", "purchase"),
+    "load": Text("账户划入", "load"),
+    "tac": Text("TAC", "TAC"),
     "transport": Text("传输", "transport"),
 }
+_ALGORITHMS = {"des": "DES", "3des": "3DES", "sm4": "SM4"}
 
 
 @click.group()
@@ -60,8 +66,15 @@ def init(test: bool, vault: Path | None, as_json: bool) -> None:
                 "用 --vault 另选路径，或先移走该文件", "choose another --vault, or move it away"
             ),
         )
-    cards = [info.name for info in profile.available() if info.kind in ("national", "region")]
-    declared = merge_keys(profile.load(name).keys for name in cards)
+    known = profile.available()
+    cards = [info.name for info in known if info.kind in ("national", "region")]
+    psams = [info.name for info in known if info.kind == "psam"]
+    declared = merge_keys(
+        [
+            *(profile.load(name).keys for name in cards),
+            *(profile.load_psam(name).control_roots for name in psams),
+        ]
+    )
     made = create_test_vault(path, secrets.passphrase(confirm=True), declared)
     infos = made.keys()
     if as_json:
@@ -97,6 +110,7 @@ def list_keys(vault: Path | None, as_json: bool) -> None:
         tr("版本", "version"),
         tr("归属", "owner"),
         tr("用途", "use"),
+        tr("算法", "algorithm"),
         tr("字节", "bytes"),
         tr("校验值", "check value"),
         rows=[
@@ -105,18 +119,26 @@ def list_keys(vault: Path | None, as_json: bool) -> None:
                 f"{info.version:02d}",
                 _OWNERS[info.owner].to(common.language()),
                 _USES[info.use].to(common.language()),
+                _ALGORITHMS[info.algorithm],
                 str(info.length),
                 info.check_value,
             )
             for info in infos
         ],
-        numbers=(4,),
+        numbers=(5,),
     )
 
 
 @keys.command()
 @click.argument("name")
 @click.option("--version", type=click.IntRange(1, 255), default=1, show_default=True, help="版本.")
+@click.option(
+    "--algorithm",
+    type=click.Choice(tuple(SUITES)),
+    default="3des",
+    show_default=True,
+    help="That of the card 卡的算法.",
+)
 @click.option("--region", metavar="CODE", help="6-digit division code of the card 卡的地区代码.")
 @click.option("--factor", metavar="HEX", help="8 bytes: ATR historical bytes 6-13 卡片分散因子.")
 @secrets.vault_option
@@ -124,6 +146,7 @@ def list_keys(vault: Path | None, as_json: bool) -> None:
 def kcv(
     name: str,
     version: int,
+    algorithm: Algorithm,
     region: str | None,
     factor: str | None,
     vault: Path | None,
@@ -138,9 +161,9 @@ def kcv(
             tr("--region 与 --factor 须同时给出", "--region and --factor come together")
         )
     if region is None or factor is None:
-        value = secrets.open_vault(vault).root_check_value(name, version)
+        value = secrets.open_vault(vault).root_check_value(name, version, algorithm)
     else:
-        key = CardKey(name, version, region, _factor(factor))
+        key = CardKey(name, version, region, _factor(factor), algorithm)
         value = secrets.open_vault(vault).check_value(key)
     text = value.hex().upper()
     if as_json:
@@ -148,6 +171,7 @@ def kcv(
             {
                 "name": name,
                 "version": version,
+                "algorithm": algorithm,
                 "region": region,
                 "factor": factor and factor.upper(),
                 "check_value": text,
@@ -155,6 +179,9 @@ def kcv(
         )
         return
     click.echo(text)
+
+
+keys.add_command(psam_command)
 
 
 def _factor(digits: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sscard_ic.crypto import des
+from sscard_ic.crypto import des, sm4
 
 MAC_LENGTH = 4
 
@@ -34,3 +34,17 @@ def des_mac(key: bytes, data: bytes, iv: bytes = bytes(8)) -> bytes:
     if len(key) != des.BLOCK:
         raise ValueError("a DES MAC needs a key of 8 bytes")
     return des.encrypt_cbc(key, pad80(data), iv)[-des.BLOCK :][:MAC_LENGTH]
+
+
+def sm4_mac(key: bytes, data: bytes, iv: bytes = bytes(sm4.BLOCK)) -> bytes:
+    """SM4-CBC over ``pad80(data)`` with a 16-byte key, last block folded: 4 bytes.
+
+    The four 4-byte words of the last block are joined by XOR (ref 02 §4.1, §8.5).
+    """
+    return folded_words(sm4.encrypt_cbc(key, pad80(data, sm4.BLOCK), iv)[-sm4.BLOCK :])
+
+
+def folded_words(last: bytes) -> bytes:
+    """The four 4-byte words of a block of 16 bytes joined by XOR."""
+    words = (last[at : at + MAC_LENGTH] for at in range(0, sm4.BLOCK, MAC_LENGTH))
+    return bytes(a ^ b ^ c ^ d for a, b, c, d in zip(*words, strict=True))

@@ -11,22 +11,33 @@ from sscard_ic.keys.capabilities import (
     CardKey,
     Environment,
     Inventory,
+    KeyHolder,
     KeyInfo,
     KeyLoader,
     Macer,
+    MessageProtector,
     Mode,
     Protection,
+    PublishedKey,
     authenticator,
     inventory,
     key_loader,
     macer,
+    message_protector,
+    require_key,
+    require_keys,
 )
 from sscard_ic.keys.errors import (
     EnvironmentMismatchError,
     MissingCapabilityError,
+    NoPsamKeyError,
+    NotPsamError,
+    PsamAlgorithmError,
+    PsamError,
     UnknownKeyError,
     VaultError,
 )
+from sscard_ic.keys.psam_loading import PsamLoader, PsamRoot
 from sscard_ic.keys.published_roots import create_test_vault, merge_keys, published_keys
 from sscard_ic.keys.vault import SoftwareVault
 
@@ -37,12 +48,21 @@ __all__ = [
     "Environment",
     "EnvironmentMismatchError",
     "Inventory",
+    "KeyHolder",
     "KeyInfo",
     "KeyLoader",
     "Macer",
+    "MessageProtector",
     "MissingCapabilityError",
     "Mode",
+    "NoPsamKeyError",
+    "NotPsamError",
     "Protection",
+    "PsamAlgorithmError",
+    "PsamError",
+    "PsamLoader",
+    "PsamRoot",
+    "PublishedKey",
     "SoftwareVault",
     "UnknownKeyError",
     "VaultError",
@@ -52,8 +72,11 @@ __all__ = [
     "key_loader",
     "macer",
     "merge_keys",
+    "message_protector",
     "open_service",
     "published_keys",
+    "require_key",
+    "require_keys",
 ]
 
 

@@ -8,13 +8,18 @@ from typing import Literal, Protocol, runtime_checkable
 
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.secret import Secret
-from sscard_ic.crypto.keys import FACTOR_LENGTH
+from sscard_ic.crypto.factors import FACTOR_LENGTH
+from sscard_ic.crypto.secure_messaging import Method
+from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.keys.errors import MissingCapabilityError
+from sscard_ic.profile.card_profile import CardProfile
 
 Environment = Literal["test", "production"]
 Level = Literal["N1", "N2", "P1", "maker"]
 """As in a profile: ministry (first or second level in the PSAM), province, card maker."""
 Owner = Literal["ministry", "province", "maker"]
+RootAlgorithm = Literal["des", "3des", "sm4"]
+"""Single DES (8 bytes), two-key 3DES or SM4 (16 bytes each)."""
 Use = Literal["external", "internal", "mac", "master", "purchase", "load", "tac", "transport"]
 Mode = Literal["plain", "plain_mac", "enciphered", "enciphered_mac"]
 
@@ -32,13 +37,15 @@ class CardKey:
     """Names one key of one card.
 
     ``division_code`` is the 6-digit code of the issuing city, ``factor`` the card's 8 bytes
-    (ATR historical bytes 6-13, ref 02 §2.2). Raises :class:`InputError` for any other form.
+    (ATR historical bytes 6-13, ref 02 §2.2), ``algorithm`` that of this key on this card.
+    Raises :class:`InputError` for any other form.
     """
 
     name: str
     version: int
     division_code: str
     factor: bytes
+    algorithm: Algorithm = "3des"
 
     def __post_init__(self) -> None:
         code = self.division_code
@@ -61,17 +68,29 @@ class CardKey:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedKey:
+    """A 3DES or DES key that the maker of a COS prints in its manual, and so no secret.
+
+    Blanks have such keys, and directories that were created just now (ref 11 §3.1, §7).
+    """
+
+    value: bytes
+    """8 or 16 bytes."""
+    algorithm: Algorithm = "3des"
+
+
+@dataclass(frozen=True, slots=True)
 class Protection:
     """How a key-loading command is protected on its way into the card (ref 11 §5.1, §5.3).
 
-    ``under`` is the 16-byte card key that enciphers and authenticates, ``iv`` the 8-byte start
-    value of the MAC, ``cla`` the class byte that announces the mode where a dialect deviates
-    from the usual 00, 04, 80, 84.
+    ``under`` is the 16-byte card key that enciphers and authenticates, ``iv`` the start value of
+    the MAC, filled with 00 to a block of its algorithm, ``cla`` the class byte that announces
+    the mode where a dialect deviates from the usual 00, 04, 80, 84.
     """
 
     mode: Mode
     cla: int | None = None
-    under: CardKey | None = None
+    under: CardKey | PublishedKey | None = None
     iv: bytes = bytes(8)
 
     def __post_init__(self) -> None:
@@ -104,7 +123,7 @@ class KeyInfo:
     level: Level
     length: int
     """Bytes: 8 or 16."""
-    algorithm: Literal["des", "3des"]
+    algorithm: RootAlgorithm
     use: Use
     check_value: str
     """Six hex digits."""
@@ -118,8 +137,9 @@ class Authenticator(Protocol):
     def cryptogram(self, key: CardKey, challenge: bytes, text: bytes) -> bytes:
         """8 bytes over ``text`` (8) under the process key of ``challenge`` (8), ref 02 §3.2-3.5.
 
-        External authentication: the card's challenge and the terminal's text. Internal
-        authentication: both halves of the command's data; the card's answer must equal it.
+        3DES or SM4 as ``key`` says. External authentication: the card's challenge and the
+        terminal's text. Internal authentication: both halves of the command's data; the card's
+        answer must equal it.
         """
         ...
 
@@ -132,13 +152,41 @@ class BlankOpener(Protocol):
         """8 bytes that open a blank whose chip serial (T8-TD) has these 6 bytes, ref 11 §5.1."""
         ...
 
+    def blank_cryptogram(self, challenge: bytes, published: PublishedKey | None) -> bytes:
+        """8 bytes over a blank's challenge (8) under the key that opens the maker's blanks.
+
+        ``published``: the one of the COS maker; None: the card maker's own, ref 11 §3.1, §7.
+        """
+        ...
+
 
 @runtime_checkable
 class Macer(Protocol):
-    """Computes the MAC of secure messaging."""
+    """Computes MACs with a card key itself, as the card identification code has one."""
 
     def mac(self, key: CardKey, data: bytes, iv: bytes = bytes(8)) -> bytes:
-        """4 bytes: retail MAC with a 16-byte key, DES MAC with an 8-byte key (ref 02 §4.1)."""
+        """4 bytes by the algorithm and length of ``key`` (ref 02 §4.1).
+
+        Retail MAC (16-byte 3DES key), DES MAC (8-byte key) or folded SM4 MAC; ``iv`` is filled
+        with 00 to a block.
+        """
+        ...
+
+
+@runtime_checkable
+class MessageProtector(Protocol):
+    """Protects single commands: secure messaging (ref 02 §4).
+
+    ``challenge`` is the card's last one, 4 or 8 bytes (16 with SM4); ``method`` the setting
+    ``secure_messaging`` of the card.
+    """
+
+    def message_mac(self, key: CardKey, data: bytes, challenge: bytes, method: Method) -> bytes:
+        """4 bytes over ``data``: header, Lc with the MAC and data of a command."""
+        ...
+
+    def encipher(self, key: CardKey, data: Secret, challenge: bytes, method: Method) -> bytes:
+        """LL ‖ ``data`` ‖ 80 00… enciphered: whole blocks of 8 bytes, or 16 with SM4."""
         ...
 
 
@@ -146,15 +194,20 @@ class Macer(Protocol):
 class KeyLoader(Protocol):
     """Builds finished key-loading commands; whoever sends them never sees the key.
 
-    ``head`` is CLA INS P1 P2, whose CLA gives way to that of the protection; ``header`` the 8
-    bytes before the value in the key record (ref 11 §5.3).
+    ``head`` is CLA INS P1 P2, whose CLA gives way to that of the protection; ``header`` what
+    comes before the value in the key record, the value filled with FF to ``filled`` bytes
+    (ref 11 §3.4, §5.3, 02 §9.1.4).
     """
 
-    def load_key(self, head: bytes, header: bytes, key: CardKey, protection: Protection) -> Secret:
+    def load_key(
+        self, head: bytes, header: bytes, key: CardKey, protection: Protection, filled: int = 16
+    ) -> Secret:
         """The command that loads the card key ``key``."""
         ...
 
-    def load_pin(self, head: bytes, header: bytes, pin: Secret, protection: Protection) -> Secret:
+    def load_pin(
+        self, head: bytes, header: bytes, pin: Secret, protection: Protection, filled: int = 16
+    ) -> Secret:
         """The command that loads a PIN, given as its BCD block of at most 16 bytes."""
         ...
 
@@ -164,12 +217,36 @@ class Inventory(Protocol):
     """Tells which keys there are, without their bits."""
 
     def keys(self) -> Sequence[KeyInfo]:
-        """Every root key, ordered by name and version."""
+        """Every root key, ordered by name, version and algorithm."""
         ...
 
     def check_value(self, key: CardKey) -> bytes:
         """3 bytes: the check value of a derived card key."""
         ...
+
+
+@runtime_checkable
+class KeyHolder(Protocol):
+    """Tells beforehand whether it has a key, so that nothing is sent to a card in vain."""
+
+    def require_key(self, name: str, version: int, algorithm: Algorithm) -> None:
+        """Raise :class:`UnknownKeyError` unless a key of this name can be derived."""
+        ...
+
+
+def require_key(service: object, key: CardKey) -> None:
+    """Raise :class:`UnknownKeyError` when ``service`` can tell that it lacks ``key``."""
+    if isinstance(service, KeyHolder):
+        service.require_key(key.name, key.version, key.algorithm)
+
+
+def require_keys(service: object, profile: CardProfile) -> None:
+    """Raise :class:`UnknownKeyError` for the first key of cards of ``profile`` that is lacking."""
+    if not isinstance(service, KeyHolder):
+        return
+    for name, key in profile.keys.items():
+        for version in range(1, key.groups + 1):
+            service.require_key(name, version, profile.key_algorithm(name))
 
 
 def authenticator(service: object) -> Authenticator:
@@ -183,7 +260,14 @@ def macer(service: object) -> Macer:
     """``service`` as macer; raises :class:`MissingCapabilityError` when it is none."""
     if isinstance(service, Macer):
         return service
-    raise _missing(service, Text("计算安全报文 MAC", "compute MACs of secure messaging"))
+    raise _missing(service, Text("用卡密钥计算 MAC", "compute MACs with card keys"))
+
+
+def message_protector(service: object) -> MessageProtector:
+    """``service`` as protector; raises :class:`MissingCapabilityError` when it is none."""
+    if isinstance(service, MessageProtector):
+        return service
+    raise _missing(service, Text("保护安全报文", "protect messages (secure messaging)"))
 
 
 def key_loader(service: object) -> KeyLoader:

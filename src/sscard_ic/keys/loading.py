@@ -7,17 +7,17 @@ from collections.abc import Callable
 from sscard_ic.apdu.command import Command
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto import mac
+from sscard_ic.crypto.suites import SUITES
 from sscard_ic.keys.capabilities import Protection
 
-HEADER_LENGTH = 8
 VALUE_LENGTH = 16
 
 
-def key_record(header: bytes, value: bytes) -> bytes:
-    """24 bytes: the 8-byte header and the value, filled with FF to 16 bytes."""
-    if len(header) != HEADER_LENGTH or not 1 <= len(value) <= VALUE_LENGTH:
-        raise ValueError("a key record is a header of 8 and a value of 1 to 16 bytes")
-    return header + value.ljust(VALUE_LENGTH, b"\xff")
+def key_record(header: bytes, value: bytes, filled: int = VALUE_LENGTH) -> bytes:
+    """The header and the value (1 to 16 bytes), filled with FF to ``filled`` bytes."""
+    if not 1 <= len(value) <= VALUE_LENGTH:
+        raise ValueError("the value of a key record has 1 to 16 bytes")
+    return header + value.ljust(filled, b"\xff")
 
 
 def loading_command(
@@ -29,13 +29,16 @@ def loading_command(
 ) -> Secret:
     """The finished command, secret even when enciphered.
 
-    ``encipher`` is ECB with the protecting key, ``authenticate`` the 4-byte MAC over whatever it
-    is given (header with the final Lc, then the data).
+    An enciphered record is its length, itself and 80 00… up to whole blocks of the protecting
+    key's algorithm: 8 bytes (3DES) or 16 (SM4). ``encipher`` is ECB with the protecting key,
+    ``authenticate`` the 4-byte MAC over whatever it is given (header with the final Lc, then the
+    data).
     """
     _, ins, p1, p2 = head
     data = record
-    if protection.enciphered:
-        data = encipher(mac.pad80_if_needed(bytes((len(record),)) + record))
+    if protection.enciphered and protection.under is not None:
+        block = SUITES[protection.under.algorithm].block
+        data = encipher(mac.pad80_if_needed(bytes((len(record),)) + record, block))
     if protection.with_mac:
         final_lc = len(data) + mac.MAC_LENGTH
         data += authenticate(bytes((protection.class_byte, ins, p1, p2, final_lc)) + data)

@@ -1,4 +1,4 @@
-"""The test vault: published roots for every key that a card may carry."""
+"""The test vault: published roots for every key that a card may carry, for 3DES and for SM4."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 from sscard_ic.base.clock import Clock, SystemClock
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.secret import Secret
+from sscard_ic.crypto import des, sm4
 from sscard_ic.crypto.published import published_test_key
+from sscard_ic.keys.capabilities import RootAlgorithm
 from sscard_ic.keys.hierarchy import TRANSPORT, RootKey
 from sscard_ic.keys.vault import STORAGE_KEY_LENGTH, SoftwareVault
 from sscard_ic.profile.structure import Key
@@ -19,7 +21,11 @@ from sscard_ic.profile.structure import Key
 def create_test_vault(
     path: Path, passphrase: Secret, keys: Mapping[str, Key], *, clock: Clock | None = None
 ) -> SoftwareVault:
-    """A vault with the published test root of every key in ``keys`` and of the blanks."""
+    """A vault with the published test roots of every key in ``keys`` and of the blanks.
+
+    Each key has a root for cards of 3DES and one for cards of SM4, but the medical keys, which
+    are 3DES on every card (ref 12 §6).
+    """
     created = (clock or SystemClock()).now()
     roots = _published_roots(keys, created)
     return SoftwareVault.create(path, passphrase, environment="test", keys=roots)
@@ -39,7 +45,11 @@ def _published_roots(keys: Mapping[str, Key], created: datetime) -> Iterator[Roo
     for name, key in keys.items():
         for version in range(1, key.groups + 1):
             value = Secret(published_test_key(name, version, key.length))
-            yield RootKey(name, version, key.level, key.use, created, value)
+            algorithm: RootAlgorithm = "des" if key.length == des.BLOCK else "3des"
+            yield RootKey(name, version, key.level, key.use, created, value, algorithm)
+            if key.algorithm == "card":
+                value = Secret(published_test_key(name, version, sm4.KEY_LENGTH, "sm4"))
+                yield RootKey(name, version, key.level, key.use, created, value, "sm4")
     value = Secret(published_test_key(TRANSPORT, 1))
     yield RootKey(TRANSPORT, 1, "maker", "transport", created, value)
 
@@ -47,19 +57,25 @@ def _published_roots(keys: Mapping[str, Key], created: datetime) -> Iterator[Roo
 def merge_keys(profiles: Iterable[Mapping[str, Key]]) -> dict[str, Key]:
     """The keys of several profiles by name, each with the greatest number of versions.
 
-    Raises :class:`InputError` when two profiles disagree about length, use or owner: one root
-    cannot serve both.
+    Raises :class:`InputError` when two profiles disagree about length, use, owner or algorithm:
+    one root cannot serve both.
     """
     merged: dict[str, Key] = {}
     for keys in profiles:
         for name, key in keys.items():
             known = merged.get(name, key)
-            if (known.length, known.use, known.level) != (key.length, key.use, key.level):
+            if _root_of(known) != _root_of(key):
                 raise InputError(
                     Text(
-                        f"密钥 {name} 在各配置中的长度、用途或级别不一致",
-                        f"profiles disagree about length, use or level of the key {name}",
+                        f"密钥 {name} 在各配置中的长度、用途、级别或算法不一致",
+                        f"profiles disagree about length, use, level or algorithm of the key "
+                        f"{name}",
                     )
                 )
             merged[name] = known if known.groups >= key.groups else key
     return merged
+
+
+def _root_of(key: Key) -> tuple[object, ...]:
+    """What the roots of a key depend on besides its name and version."""
+    return key.length, key.use, key.level, key.algorithm

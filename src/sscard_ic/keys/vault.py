@@ -6,19 +6,31 @@ import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from pydantic import Field
 
 from sscard_ic.base.errors import Text
 from sscard_ic.base.sealing import Sealer
 from sscard_ic.base.secret import Secret
-from sscard_ic.crypto import des, mac
-from sscard_ic.crypto import keys as rules
-from sscard_ic.keys import loading, vault_file
-from sscard_ic.keys.capabilities import CardKey, Environment, KeyInfo, Level, Protection, Use
+from sscard_ic.crypto import des
+from sscard_ic.crypto.secure_messaging import MessageKey, Method, message_key
+from sscard_ic.crypto.suites import SUITES, Algorithm
+from sscard_ic.keys import loading, psam_loading, vault_file
+from sscard_ic.keys.capabilities import (
+    CardKey,
+    Environment,
+    KeyInfo,
+    Level,
+    Protection,
+    PublishedKey,
+    RootAlgorithm,
+    Use,
+)
 from sscard_ic.keys.errors import EnvironmentMismatchError, VaultError
 from sscard_ic.keys.hierarchy import TRANSPORT, Hierarchy, RootKey
+from sscard_ic.keys.medical_vault import MedicalHost
+from sscard_ic.keys.psam_loading import PsamRoot
 from sscard_ic.keys.sealer import Digester, StorageSealer
 
 SERIAL_LENGTH = 6
@@ -30,17 +42,20 @@ class _StoredKey(vault_file.Stored):
     version: int
     level: Level
     use: Use
-    algorithm: Literal["des", "3des"]
+    algorithm: RootAlgorithm
     created: datetime
     value: bytes = Field(repr=False)
 
     def root(self) -> RootKey:
-        root = RootKey(
-            self.name, self.version, self.level, self.use, self.created, Secret(self.value)
+        return RootKey(
+            self.name,
+            self.version,
+            self.level,
+            self.use,
+            self.created,
+            Secret(self.value),
+            self.algorithm,
         )
-        if len(root.value) not in (8, 16) or root.algorithm != self.algorithm:
-            raise ValueError("length and algorithm of a key disagree")
-        return root
 
 
 class _Body(vault_file.Stored):
@@ -49,8 +64,8 @@ class _Body(vault_file.Stored):
     keys: tuple[_StoredKey, ...] = Field(repr=False)
 
 
-class SoftwareVault:
-    """Authenticator, macer, key loader and inventory over root keys held in memory.
+class SoftwareVault(MedicalHost):
+    """Every capability of :mod:`~sscard_ic.keys.capabilities` over root keys held in memory.
 
     Threads may share one; processes open their own.
     """
@@ -101,7 +116,7 @@ class SoftwareVault:
     @classmethod
     def _unlocked(cls, path: Path, body: _Body) -> SoftwareVault:
         roots = [stored.root() for stored in body.keys]
-        if len({(root.name, root.version) for root in roots}) != len(roots):
+        if len({(root.name, root.version, root.family) for root in roots}) != len(roots):
             raise ValueError("a key is there twice")
         if len(body.storage_key) != STORAGE_KEY_LENGTH:
             raise ValueError("the storage key has a wrong length")
@@ -136,20 +151,26 @@ class SoftwareVault:
         )
 
     def keys(self) -> Sequence[KeyInfo]:
-        """Every root key, ordered by name and version."""
+        """Every root key, ordered by name, version and algorithm."""
         return [root.info(self._environment) for root in self._hierarchy.roots()]
 
-    def root_check_value(self, name: str, version: int) -> bytes:
+    def require_key(self, name: str, version: int, algorithm: Algorithm) -> None:
+        """Raise :class:`UnknownKeyError` unless there is such a root key."""
+        self._hierarchy.root(name, version, algorithm)
+
+    def root_check_value(self, name: str, version: int, algorithm: Algorithm = "3des") -> bytes:
         """3 bytes: the check value of a root key."""
-        return rules.check_value(self._hierarchy.root(name, version).value.reveal())
+        root = self._hierarchy.root(name, version, algorithm)
+        return root.suite.check_value(root.value.reveal())
 
     def check_value(self, key: CardKey) -> bytes:
         """3 bytes: the check value of a derived card key."""
-        return rules.check_value(self._hierarchy.card_key(key))
+        return SUITES[key.algorithm].check_value(self._hierarchy.card_key(key))
 
     def cryptogram(self, key: CardKey, challenge: bytes, text: bytes) -> bytes:
         """8 bytes over ``text`` under the process key of ``challenge`` (ref 02 §3.2-3.5)."""
-        return rules.authentication_cryptogram(self._hierarchy.card_key(key), challenge, text)
+        value = self._hierarchy.card_key(key)
+        return SUITES[key.algorithm].authentication_cryptogram(value, challenge, text)
 
     def transport_code(self, serial: bytes) -> Secret:
         """X = 3DES(Ktran, 0000 ‖ T8..TD) for the 6-byte chip serial (ref 11 §5.1)."""
@@ -159,32 +180,76 @@ class SoftwareVault:
         return Secret(des.encrypt(transport.value.reveal(), serial.rjust(des.BLOCK, b"\x00")))
 
     def mac(self, key: CardKey, data: bytes, iv: bytes = bytes(8)) -> bytes:
-        """4 bytes: retail MAC with a 16-byte key, DES MAC with an 8-byte key (ref 02 §4.1)."""
-        value = self._hierarchy.card_key(key)
-        method = mac.des_mac if len(value) == des.BLOCK else mac.retail_mac
-        return method(value, data, iv)
+        """4 bytes: retail, DES or folded SM4 MAC, ``iv`` filled with 00 (ref 02 §4.1)."""
+        return SUITES[key.algorithm].mac(self._hierarchy.card_key(key), data, iv)
 
-    def load_key(self, head: bytes, header: bytes, key: CardKey, protection: Protection) -> Secret:
+    def message_mac(self, key: CardKey, data: bytes, challenge: bytes, method: Method) -> bytes:
+        """4 bytes over ``data`` for the command after ``challenge`` (ref 02 §4)."""
+        return self._message_key(key, challenge, method).mac(data)
+
+    def encipher(self, key: CardKey, data: Secret, challenge: bytes, method: Method) -> bytes:
+        """LL ‖ ``data`` ‖ 80 00… enciphered for the command after ``challenge`` (ref 02 §4)."""
+        return self._message_key(key, challenge, method).encipher(data.reveal())
+
+    def _message_key(self, key: CardKey, challenge: bytes, method: Method) -> MessageKey:
+        return message_key(key.algorithm, self._hierarchy.card_key(key), challenge, method)
+
+    def blank_cryptogram(self, challenge: bytes, published: PublishedKey | None) -> bytes:
+        """C = 3DES(K, R) under the published key, or the maker's own (ref 11 §3.7)."""
+        own = published or PublishedKey(self._hierarchy.root(TRANSPORT, 1).value.reveal())
+        return SUITES[own.algorithm].direct_cryptogram(own.value, challenge)
+
+    def load_key(
+        self, head: bytes, header: bytes, key: CardKey, protection: Protection, filled: int = 16
+    ) -> Secret:
         """The finished command that loads the card key ``key`` (ref 11 §5.3)."""
-        record = loading.key_record(header, self._hierarchy.card_key(key))
+        record = loading.key_record(header, self._hierarchy.card_key(key), filled)
         return self._load(head, record, protection)
 
-    def load_pin(self, head: bytes, header: bytes, pin: Secret, protection: Protection) -> Secret:
+    def load_pin(
+        self, head: bytes, header: bytes, pin: Secret, protection: Protection, filled: int = 16
+    ) -> Secret:
         """The finished command that loads a PIN given as BCD block (ref 11 §5.3)."""
-        return self._load(head, loading.key_record(header, pin.reveal()), protection)
+        return self._load(head, loading.key_record(header, pin.reveal(), filled), protection)
+
+    def load_psam_key(
+        self, head: bytes, header: bytes, key: PsamRoot | CardKey, transport: str, challenge: bytes
+    ) -> Secret:
+        """The finished command that loads a root or a key of its own into a PSAM (ref 02 §7.5)."""
+        if isinstance(key, PsamRoot):
+            value = self._hierarchy.psam_root(key)
+        else:
+            value = self._hierarchy.card_key(key)
+        protector = self._psam_protector(transport, challenge)
+        return psam_loading.loading_command(head, header + value, protector)
+
+    def sign_psam_command(self, head: bytes, transport: str, challenge: bytes) -> Secret:
+        """The finished command to a PSAM that carries its MAC alone (ref 02 §7.5)."""
+        return psam_loading.loading_command(head, b"", self._psam_protector(transport, challenge))
+
+    def _psam_protector(self, transport: str, challenge: bytes) -> MessageKey:
+        key = self._hierarchy.root(transport, 1).value.reveal()
+        return message_key("3des", key, challenge, "card_key")
 
     def _load(self, head: bytes, record: bytes, protection: Protection) -> Secret:
-        def under() -> CardKey:
-            assert protection.under is not None  # Protection sees to it
-            return protection.under
+        def encipher(data: bytes) -> bytes:
+            under = protection.under
+            assert under is not None  # Protection sees to it
+            if isinstance(under, CardKey):
+                return self._hierarchy.encryptor(under).encrypt(data)
+            return SUITES[under.algorithm].encrypt(under.value, data)
 
-        return loading.loading_command(
-            head,
-            record,
-            protection,
-            encipher=lambda data: self._hierarchy.encryptor(under()).encrypt(data),
-            authenticate=lambda data: self.mac(under(), data, protection.iv),
-        )
+        def authenticate(data: bytes) -> bytes:
+            under = protection.under
+            assert under is not None  # Protection sees to it
+            if isinstance(under, CardKey):
+                return self.mac(under, data, protection.iv)
+            return SUITES[under.algorithm].mac(under.value, data, protection.iv)
+
+        return loading.loading_command(head, record, protection, encipher, authenticate)
+
+    def _card_key(self, key: CardKey) -> bytes:
+        return self._hierarchy.card_key(key)
 
     def sealer(self) -> Sealer:
         """Encrypts records at rest under this vault's storage key."""

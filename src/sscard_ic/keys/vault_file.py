@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sscard_ic.base.errors import Text
+from sscard_ic.base.errors import Text, os_reason
 from sscard_ic.base.files import replace_file
 from sscard_ic.base.secret import Secret
 from sscard_ic.keys.errors import VaultError
@@ -183,9 +183,12 @@ def write_new(path: Path, raw: bytes) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> VaultError:
-    reason = error.strerror or type(error).__name__
+    reason = os_reason(error)
     return VaultError(
-        Text(f"密钥库文件无法读写（{reason}）", f"the vault cannot be read or written ({reason})"),
+        Text(
+            f"密钥库文件无法读写（{reason.zh}）",
+            f"the vault cannot be read or written ({reason.en})",
+        ),
         where=str(path),
         hint=Text("检查路径与权限", "check the path and its permissions"),
     )
