@@ -11,7 +11,7 @@ from typing import Any
 from sscard_ic import profile
 from sscard_ic.apdu import Response
 from sscard_ic.crypto import des
-from sscard_ic.crypto.keys import authentication_cryptogram
+from sscard_ic.crypto.suites import SUITES
 from sscard_ic.profile import CardProfile
 from sscard_ic.simulator import Chip, blank
 
@@ -71,7 +71,7 @@ class Card:
         """Challenge and EXTERNAL AUTHENTICATE of ref 02 §3.3; the status word."""
         challenge = bytes.fromhex(self.data("0084000008"))
         text = bytes.fromhex("1122334455667788")
-        cryptogram = authentication_cryptogram(bytes.fromhex(key), challenge, text)
+        cryptogram = SUITES["3des"].authentication_cryptogram(bytes.fromhex(key), challenge, text)
         body = cryptogram + text + (b"" if version is None else bytes((version,)))
         return self.sw(f"008200{key_id:02X}{len(body):02X}{body.hex()}")
 

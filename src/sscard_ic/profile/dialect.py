@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from sscard_ic.crypto.secure_messaging import Method
+from sscard_ic.profile.access import AccessRule
 from sscard_ic.profile.fields import HexByte, HexBytes, HexWord, Strict
+from sscard_ic.profile.structure import File, Key, Structure
+
+PrefixBytes = Annotated[HexBytes, Field(min_length=7, max_length=7)]
+"""Historical bytes T1-T7."""
 
 
-class FileTypes(Strict):
-    """Type bytes of CREATE FILE."""
-
-    internal: HexByte
-    transparent: HexByte
-    fixed: HexByte
-    variable: HexByte
-    cyclic: HexByte
-    directory: HexByte
+KeyTypeName = Literal["master", "pin", "mac", "external", "internal", "purchase", "load", "tac"]
+"""What a record in a key file is for."""
 
 
 class KeyTypes(Strict):
@@ -28,14 +27,17 @@ class KeyTypes(Strict):
     mac: HexByte
     external: HexByte
     internal: HexByte
+    load: HexByte
+    """DLK; this and the two that follow are keys of the medical account (ref 12)."""
+    purchase: HexByte
+    """DPK."""
+    tac: HexByte
+    """DTK."""
 
-
-class InternalFiles(Strict):
-    """Identifiers of the files that the COS itself uses."""
-
-    keys: HexWord
-    fci: HexWord
-    directory: HexWord
+    def of(self, use: KeyTypeName) -> int:
+        """The type byte of keys of one use."""
+        value: int = getattr(self, use)
+        return value
 
 
 class Features(Strict):
@@ -48,32 +50,40 @@ class Features(Strict):
     by_tag: bool = True
     """READ and UPDATE RECORD by tag."""
     wrong_le: Literal["6Cxx", "short"] = "6Cxx"
+    """Answer to a wrong Le: 6Cxx, or the data cut or short."""
     protocol: Literal["T=0", "T=1"] = "T=0"
+    """Of the contact face; the contactless one is seen as T=1."""
+    contactless: bool = True
+    """The chip has a contactless face."""
+    application_unblock: bool = True
+    """APPLICATION UNBLOCK, which the standard's list of commands has not (ref 02 §1.1)."""
 
 
 class Settings(Strict):
-    """What the reference leaves open (ref 11 §12); each is listed in docs/assumptions.md."""
+    """What the reference leaves open about every COS; each is listed in docs/assumptions.md."""
 
     key_counter: HexByte = 0x33
     """Error counter byte of key records: high nibble maximum, low nibble left."""
     pin_counter: HexByte = 0x33
-    key_change_right: HexByte = 0xEF
-    """Byte 4 of the key header."""
+    """The same for the PIN."""
+    key_record_sm4: HexByte = Field(default=0x03, ge=0x02)
+    """Algorithm byte of the key records of SM4 keys; 00 and 01 are those of 3DES and DES."""
+    fci_algorithm: bool = True
+    """On an SM4 card A5 of the SSSE's FCI also carries 9F0C 86 03."""
     key_loading: Literal["plain", "enciphered", "enciphered_mac"] = "enciphered"
-    fresh_after_reset: bool = True
-    """A directory that has not been ended stays open after a reset."""
-    transport_code_after_end: HexWord = 0x6985
-    create_after_end: HexWord = 0x6982
-    already_ended: HexWord = 0x6985
-    """Answer to the end command in a directory that has been ended."""
+    """In which form a chip of the maker takes keys."""
     write_block: int = Field(default=128, ge=1, le=255)
     """Bytes of one UPDATE BINARY."""
     key_exists: HexWord = 0x6985
+    """Answer to WRITE KEY of a key that is there already."""
     file_exists: HexWord = 0x6A80
+    """Answer to CREATE FILE of an identifier that is there already."""
     ea_second_half: Literal["any", "challenge"] = "any"
     """Whether the second half of EXTERNAL AUTHENTICATE must be the card's own challenge."""
     ea_second_half_refusal: HexWord = 0x6A80
+    """Answer to another second half, where it must be the challenge."""
     challenge: Literal["until_used", "next_command"] = "until_used"
+    """How long a challenge lives: until it is used, or for the next command only."""
     mixed_all: Literal["refuse", "truncate"] = "refuse"
     """"All records" over a file with a closed record: 6982, or only the records before it."""
     cyclic_update_appends: bool = True
@@ -84,22 +94,80 @@ class Settings(Strict):
     """A file addressed by its short identifier becomes the current one."""
     change_pin_verifies: bool = False
     """A successful CHANGE PIN also counts as VERIFY."""
-    transport_counter: HexByte = 0x33
-    """Tries of the transport code: high nibble maximum, low nibble left."""
-    atr_after_end: HexWord = 0x6985
-    """Answer to a change of the ATR once the MF is ended."""
-    reserve_space: int = 0
-    """Bytes added to the size of variable files."""
+
+
+class Messaging(Strict):
+    """Secure messaging, PIN service and locks, as far as the reference leaves them open.
+
+    Each is listed in docs/assumptions.md, as the settings above are.
+    """
+
+    secure_messaging: Method = "card_key"
+    """Key and start value of MAC and encipherment: variant B, A or C of ref 02 §4.2."""
+    message_challenge: Literal[4, 8, 16] = 8
+    """Bytes of the challenge that a terminal draws for a MAC; 16 with SM4 only."""
+    mac_missing: HexWord = 0x6987
+    """Answer to a plain command where the rule asks for a MAC."""
+    unasked_mac: Literal["checked", "refused"] = "checked"
+    """A MAC that no rule asks for: checked with the directory's STK, or answered 6882."""
+    mac_failure_counts: bool = True
+    """A wrong MAC costs the key a try."""
+    answer_mac: Literal["data", "none"] = "data"
+    """The answer of a READ with MAC ends with a MAC over its data, or has none."""
+    pin_reset_p2: HexByte = Field(default=0x01, ge=0x01)
+    """P2 of PIN CHANGE/UNBLOCK that sets a new PIN; 00 unblocks."""
+    pin_service_key: Literal["mac", "unlock_pin"] = "mac"
+    """MAC key of PIN CHANGE/UNBLOCK: the STK, or the key that unlocks the PIN (PUK)."""
+    pin_service_needs_puk: bool = True
+    """PIN CHANGE/UNBLOCK asks for the authentication of the PUK before."""
+    block_needs_key: bool = True
+    """APPLICATION and CARD BLOCK ask for the lock level of their directory (BK, LK) besides."""
+    blocked_select: HexWord = 0x6283
+    """Answer to SELECT of a temporarily blocked application, which is current then."""
+    blocked_command: HexWord = 0x6985
+    """Answer to commands in a temporarily blocked application."""
+    blocked_permanently: HexWord = 0x9303
+    """Answer to everything in a permanently blocked application, SELECT of it included."""
+    blocked_card: HexWord = 0x6A81
+    """Answer of a blocked card to every command."""
+    contactless_historical: Literal["same"] | PrefixBytes = "same"
+    """Historical bytes T1-T7 of the contactless face; T8-TD are those of the contact face."""
 
 
 class Dialect(Strict):
-    """One COS dialect: tables and settings; the builder and the interpreter bear its ``name``."""
+    """What is common to the COS dialects; the builder and the interpreter bear its ``name``."""
 
-    name: Literal["t514"]
-    file_types: FileTypes
+    stays_open: ClassVar[bool] = True
+    """Whether directories take everything until the personalization of the card ends."""
+    proof_replaces: ClassVar[bool] = False
+    """Whether the proof of a key or PIN takes the place of that of the key before it."""
+    name: str
     key_types: KeyTypes
-    internal_files: InternalFiles
     factory_historical: HexBytes = Field(min_length=7, max_length=7)
     """Historical bytes T1-T7 of the blank."""
+    factory_key: HexBytes | None = None
+    """The key that opens a blank, where the maker's manual publishes it; else the maker's own."""
     features: Features = Features()
     settings: Settings = Settings()
+    messaging: Messaging = Messaging()
+
+    @property
+    def contactless_prefix(self) -> bytes | None:
+        """T1-T7 of the contactless face where they are not those of the contact face."""
+        historical = self.messaging.contactless_historical
+        return None if isinstance(historical, str) else historical
+
+    def carries(self, structure: Structure, directory: str, rule: AccessRule) -> bool:
+        """Whether the bytes of a file in ``directory`` can say ``rule``.
+
+        What they cannot say belongs to the chip's mask; the file is then created closed.
+        """
+        raise NotImplementedError
+
+    def carries_append(self, file: File) -> bool:
+        """Whether the bytes of ``file`` can say who may add records to it."""
+        return file.append in (None, file.update)
+
+    def carries_use(self, structure: Structure, key: Key) -> bool:
+        """Whether the bytes of a key record can say who may use the key."""
+        return key.usable.kind == "free" and key.usable.mac is None

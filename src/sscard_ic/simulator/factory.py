@@ -6,25 +6,26 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from sscard_ic.base import InputError, Text
 from sscard_ic.crypto.published import published_test_key
 from sscard_ic.profile.card_profile import CardProfile
+from sscard_ic.profile.cos import parse_dialect
 from sscard_ic.profile.dialect import Dialect, Features
-from sscard_ic.simulator.card import VirtualCard
+from sscard_ic.simulator import medical, tree
+from sscard_ic.simulator.card import Interface, VirtualCard
 from sscard_ic.simulator.card_state import CardState
 from sscard_ic.simulator.chip import Chip
-from sscard_ic.simulator.cos import t514
+from sscard_ic.simulator.cos import INTERPRETERS
 from sscard_ic.simulator.fault_file import FaultFile
 from sscard_ic.simulator.faulty_card import FaultyCard
 from sscard_ic.simulator.mask import Mask, mask_rules
 from sscard_ic.simulator.memory import Memory, damaged
+from sscard_ic.simulator.psam import factory as psam
 from sscard_ic.simulator.silicon import HEAD_LENGTH, UNIQUE_LENGTH, Challenge, Identity
 from sscard_ic.simulator.ssc import SocialSecurityApplication
 
 TRANSPORT_KEY = "TRANSPORT"
-"""Name of the key all transport codes of test blanks are computed with."""
+"""Name of the key that opens test blanks, where their COS has no published one."""
 
 _ATR_START = bytes.fromhex("3B6D0000")
 Entropy = Callable[[int], bytes]
@@ -39,12 +40,12 @@ def blank(
     transport_key: bytes | None = None,
     entropy: Entropy = os.urandom,
 ) -> Chip:
-    """A factory-fresh chip without MF whose ATR ends in the 6-byte ``serial``.
+    """A factory-fresh chip whose ATR ends in the 6-byte ``serial``.
 
-    Its transport code is 3DES(Ktran, 0000 ‖ serial) (ref 11 §5.1), with the published test key
-    unless another is given. With ``path`` the chip lives in that new file. ``entropy`` answers
-    random bytes of a given length. Raises :class:`InputError` for a production profile, an
-    existing file, or a serial of another length.
+    ``transport_key`` opens the maker's blanks, itself or by a code of each chip; the one that the
+    COS maker publishes, or the published test key, when left out. With ``path`` the chip lives in
+    that new file. ``entropy`` answers random bytes of a given length. Raises :class:`InputError`
+    for a production profile, an existing file, or a serial of another length.
     """
     if profile.region is not None and profile.region.issuer.environment == "production":
         raise InputError(
@@ -60,65 +61,81 @@ def blank(
     dialect = profile.dialect
     if features is not None:
         dialect = dialect.model_copy(update={"features": features})
-    key = transport_key or published_test_key(TRANSPORT_KEY, 1)
+    key = transport_key or dialect.factory_key or published_test_key(TRANSPORT_KEY, 1)
+    interpreter = INTERPRETERS[dialect.name]
     header = {
         "profile": profile.name,
         "serial": serial.hex().upper(),
-        t514.TRANSPORT_CODE: t514.transport_code(key, serial).hex().upper(),
+        "algorithm": profile.algorithm,
+        **interpreter.header(serial, key),
         "dialect": dialect.model_dump(mode="json"),
-        "mask": mask_rules(profile.structure),
+        "mask": mask_rules(profile.structure, dialect),
+        medical.HEADER: medical.describe(profile.structure),
     }
     memory = Memory.create(header, path)
     identity = Identity(memory, dialect.features.protocol)
     identity.write_head((_ATR_START + dialect.factory_historical)[:HEAD_LENGTH])
     identity.write_unique(serial)
+    interpreter.manufacture(card_of(memory, dialect))
     memory.commit()
     return _chip(memory, dialect, entropy)
 
 
-def open_image(path: Path, *, entropy: Entropy = os.urandom) -> Chip:
-    """The chip saved in ``path``, without power.
+def open_image(
+    path: Path, *, interface: Interface = "contact", entropy: Entropy = os.urandom
+) -> Chip:
+    """The chip saved in ``path``, without power, as a reader of that interface sees it.
 
-    Raises :class:`InputError` when the file is no image, damaged or in use.
+    Raises :class:`InputError` when the file is no image, damaged or in use, or when the chip has
+    no contactless face.
     """
     memory = Memory.open(path)
-    return _chip(memory, dialect_of(memory, path), entropy)
+    dialect = None if psam.is_psam(memory) else dialect_of(memory, path)
+    if interface == "contactless" and not (dialect and dialect.features.contactless):
+        memory.close()
+        raise InputError(
+            Text("此卡没有非接触界面", "this card has no contactless face"),
+            where=str(path),
+            hint=Text("请用接触式打开", "open it by its contacts"),
+        )
+    if dialect is None:
+        return psam.chip_of(memory, path, entropy)
+    return _chip(memory, dialect, entropy, interface)
 
 
-def open_card(path: Path) -> VirtualCard:
+def open_card(path: Path, *, interface: Interface = "contact") -> VirtualCard:
     """The card in the image ``path`` with the faults on order for it, without power.
 
-    Raises :class:`InputError` when the file is no image, damaged or in use; an unreadable file of
-    faults is an error of the power-up.
+    Raises :class:`InputError` as :func:`open_image` does; an unreadable file of faults is an error
+    of the power-up.
     """
-    return FaultyCard(open_image(path), file=FaultFile(path))
+    return FaultyCard(open_image(path, interface=interface), file=FaultFile(path))
 
 
 def dialect_of(memory: Memory, path: Path) -> Dialect:
     """The dialect in the header of the image ``path``; raises :class:`InputError`."""
     try:
-        return Dialect.model_validate(memory.header["dialect"])
-    except (KeyError, ValidationError) as error:
+        return parse_dialect(memory.header["dialect"])
+    except (KeyError, AttributeError, ValueError) as error:
         raise damaged(f"{path}:1") from error
 
 
 def card_of(memory: Memory, dialect: Dialect, entropy: Entropy = os.urandom) -> CardState:
     """The file system in ``memory``; raises :class:`InputError` when it is damaged."""
-    identity = Identity(memory, dialect.features.protocol)
+    identity = Identity(memory, dialect.features.protocol, dialect.contactless_prefix)
     mask = Mask(memory.header["mask"])
-    card = CardState(memory, dialect, mask, identity, Challenge(entropy))
-    t514.restore(card)
+    interpreter = INTERPRETERS[dialect.name]
+    card = CardState(memory, dialect, interpreter, mask, identity, Challenge(entropy))
+    tree.restore(card)
+    identity.from_file = lambda: interpreter.historical(card)
     return card
 
 
-def _chip(memory: Memory, dialect: Dialect, entropy: Entropy) -> Chip:
+def _chip(
+    memory: Memory, dialect: Dialect, entropy: Entropy, interface: Interface = "contact"
+) -> Chip:
     card = card_of(memory, dialect, entropy)
-    application = SocialSecurityApplication(card, t514.COMMANDS)
-
-    def restore() -> None:
-        card.mf = None
-        t514.restore(card)
-
+    application = SocialSecurityApplication(card)
     return Chip(
         memory,
         [application],
@@ -126,5 +143,6 @@ def _chip(memory: Memory, dialect: Dialect, entropy: Entropy) -> Chip:
         card.challenge,
         dialect.features,
         dialect.settings.challenge,
-        restore,
+        restore=lambda: tree.restore(card),
+        interface=interface,
     )

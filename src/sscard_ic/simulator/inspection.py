@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from sscard_ic.profile.dialect import Dialect
+from sscard_ic.simulator.cos.interpreter import LifeCycle
 from sscard_ic.simulator.factory import card_of, dialect_of
-from sscard_ic.simulator.files import ROOT, Directory, ElementaryFile
+from sscard_ic.simulator.files import ROOT, Directory, ElementaryFile, Lock
 from sscard_ic.simulator.memory import Memory
+from sscard_ic.simulator.psam.factory import is_psam, state_of
+from sscard_ic.simulator.psam.inspection import entries, life_cycle, locked
 
 _ROOT = f"{ROOT}/"
-_TYPE_AT = 7
-"""Place of the type byte in the header of an elementary file (ref 11 §5.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,14 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockedDirectory:
+    """A directory that APPLICATION BLOCK or CARD BLOCK was sent to."""
+
+    path: str
+    lock: Lock
+
+
+@dataclass(frozen=True, slots=True)
 class ImageDescription:
     """An image as a whole."""
 
@@ -37,11 +44,14 @@ class ImageDescription:
     factory_serial: str
     atr: str
     """The ATR of the next reset."""
-    state: Literal["blank", "open", "issued"]
-    """Without MF; in personalization; ended."""
+    state: LifeCycle
     locked: tuple[str, ...]
     """Keys and PIN without tries left."""
     files: tuple[FileEntry, ...]
+    contactless_atr: str | None = None
+    """That of the contactless face; None where the chip has none."""
+    blocked: tuple[BlockedDirectory, ...] = ()
+    """Directories with a lock on them."""
 
 
 def describe_image(path: Path) -> ImageDescription:
@@ -50,6 +60,8 @@ def describe_image(path: Path) -> ImageDescription:
     Raises :class:`InputError` when the file is no image or damaged.
     """
     memory = Memory.read(path)
+    if is_psam(memory):
+        return _describe_psam(memory, path)
     dialect = dialect_of(memory, path)
     card = card_of(memory, dialect)
     mf = card.mf
@@ -58,29 +70,48 @@ def describe_image(path: Path) -> ImageDescription:
         dialect=dialect.name,
         factory_serial=memory.header["serial"],
         atr=card.identity.atr().hex().upper(),
-        state="blank" if mf is None else "issued" if mf.ended else "open",
+        contactless_atr=(
+            card.identity.contactless_atr().hex().upper() if dialect.features.contactless else None
+        ),
+        state=card.interpreter.life_cycle(card),
         locked=tuple(
             key.removeprefix(_ROOT).removesuffix("/tries")
             for key, value in memory.states.items()
             if key.endswith("/tries") and value == 0
         ),
-        files=tuple(_entries(memory, dialect, mf)) if mf is not None else (),
+        blocked=tuple(
+            BlockedDirectory(directory.path.removeprefix(_ROOT), directory.locked)
+            for directory in card.directories()
+            if directory.locked != "none"
+        ),
+        files=tuple(_entries(memory, mf)) if mf is not None else (),
     )
 
 
-def _entries(memory: Memory, dialect: Dialect, directory: Directory) -> Iterator[FileEntry]:
+def _describe_psam(memory: Memory, path: Path) -> ImageDescription:
+    psam = state_of(memory, path)
+    return ImageDescription(
+        profile=memory.header["profile"],
+        dialect=psam.dialect.name,
+        factory_serial=memory.header["serial"],
+        atr=psam.identity.atr().hex().upper(),
+        state=life_cycle(psam),
+        locked=tuple(locked(psam)),
+        files=tuple(FileEntry(*entry) for entry in entries(psam)),
+    )
+
+
+def _entries(memory: Memory, directory: Directory) -> Iterator[FileEntry]:
     """A directory and what is in it, each directory's files before its children."""
     yield FileEntry(directory.path.removeprefix(_ROOT), directory.spec.kind, 0)
-    names = {code: name for name, code in dialect.file_types}
     children = sorted(directory.children.values(), key=lambda child: child.spec.fid)
     for child in children:
         if isinstance(child, ElementaryFile):
-            header = bytes.fromhex(str(memory.states[child.path]))
-            kind = names[header[_TYPE_AT]]
+            kind = "directory" if child.spec.role == "directory" else child.spec.structure
             yield FileEntry(child.path.removeprefix(_ROOT), kind, _parts(memory, child))
     for child in children:
         if isinstance(child, Directory):
-            yield from _entries(memory, dialect, child)
+            yield from _entries(memory, child)
 
 
 def _parts(memory: Memory, file: ElementaryFile) -> int:

@@ -1,48 +1,90 @@
-"""Access rules as the card holds them, independent of a dialect (ref 11 §2).
+"""Access rules as the card holds them: questions to the security state (ref 11 §2).
 
-A key or PIN gives *levels* 1 to 15 of its directory while it is satisfied; a rule asks for levels
-in the parent and in the current directory. Sets of levels are bit masks, bit N for level N.
+How the bytes of a dialect say a rule is the dialect's business: each has rule classes of its own,
+beside its interpreter. Here is what all of them share.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-Kind = Literal["free", "never", "or", "and"]
+if TYPE_CHECKING:
+    from sscard_ic.simulator.security import SecurityState
+
+
+class Rule(ABC):
+    """A condition on one operation, asked in the current directory."""
+
+    __slots__ = ()
+    free: ClassVar[bool] = False
+    """Whether it needs no asking."""
+
+    @abstractmethod
+    def met(self, state: SecurityState) -> bool:
+        """Whether what has been proved satisfies it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """Levels needed in the parent and in the current directory.
+class _Free(Rule):
+    free: ClassVar[bool] = True
 
-    ``or``: one of them opens, an empty set never does. ``and``: both must hold, an empty set asks
-    for nothing. ``free`` and ``never`` stand for themselves.
-    """
-
-    kind: Kind
-    parent: int = 0
-    current: int = 0
+    def met(self, state: SecurityState) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRule:
-    """A rule on a single record, kept by the chip's mask because no dialect byte carries it.
+class _Never(Rule):
+    def met(self, state: SecurityState) -> bool:
+        return False
 
-    ``keys`` are pairs of directory name and key identifier.
+
+FREE: Rule = _Free()
+NEVER: Rule = _Never()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRule(Rule):
+    """A rule kept by the chip's mask because no byte of the dialect carries it.
+
+    ``keys`` are pairs of directory name and identifier (P2); they and the PIN are joined by
+    ``logic``.
     """
 
-    kind: Kind
+    logic: Literal["or", "and"]
     pin: bool = False
     keys: tuple[tuple[bytes, int], ...] = ()
+
+    def met(self, state: SecurityState) -> bool:
+        """Whether the keys and the PIN it names are proved."""
+        terms = [state.holds(*pair) for pair in self.keys]
+        if self.pin:
+            terms.append(state.pin_verified)
+        return any(terms) if self.logic == "or" else all(terms)
+
+
+@dataclass(frozen=True, slots=True)
+class MacRule(Rule):
+    """A rule of the mask that also asks for a MAC; :mod:`~..card_state` sees to that.
+
+    ``mac`` is its key: name of the directory and identifier (P2).
+    """
+
+    rule: Rule
+    mac: tuple[bytes, int]
+
+    def met(self, state: SecurityState) -> bool:
+        """Whether the rule is satisfied, the MAC aside."""
+        return self.rule.met(state)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordRules:
-    """The rules of the mask for one file: record number → rule."""
+    """The rules of the mask for single records of one file: record number → rule."""
 
-    read: dict[int, KeyRule]
-    update: dict[int, KeyRule]
+    read: dict[int, Rule] = field(default_factory=dict)
+    update: dict[int, Rule] = field(default_factory=dict)
 
 
-NO_RECORD_RULES = RecordRules({}, {})
+NO_RECORD_RULES = RecordRules()

@@ -1,4 +1,8 @@
-"""The steps that a dialect's builder makes, and that :class:`~sscard_ic.card.blank.Blank` takes."""
+"""The steps that a dialect's builder makes, and that :class:`~sscard_ic.card.blank.Blank` takes.
+
+Every step may be taken again after a crash or a torn card: what the card holds already is shown by
+selecting it or by a proof, not assumed.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ from typing import Protocol
 
 from sscard_ic.apdu import Command
 from sscard_ic.base.errors import Text
-from sscard_ic.base.secret import Secret
-from sscard_ic.keys import Mode
+from sscard_ic.card.channel import Channel
+from sscard_ic.card.identity import CardIdentity
+from sscard_ic.keys import Authenticator, BlankOpener, KeyLoader, Mode, PublishedKey
 from sscard_ic.profile import CardProfile
 
 
@@ -19,6 +24,8 @@ class Send:
 
     what: Text
     command: Command
+    mac: str | None = None
+    """Key of the MAC that it carries; None: it carries none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +43,80 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadKey:
-    """One version of one key. ``head`` is CLA INS P1 P2 plain, ``header`` the 8 bytes before it."""
+class Load:
+    """How a key or PIN comes into the card.
+
+    ``head`` is CLA INS P1 P2 of the plain form, ``header`` what comes before the value in the
+    record, ``under`` the control key that protects it (None for plain), ``filled`` the length that
+    the value is filled to with FF. ``repeated`` is the status word that a repetition is answered
+    with; ``proof`` then proves the key itself, where the card can show that it has it.
+    """
 
     what: Text
     head: bytes
     header: bytes
+    mode: Mode
+    under: str | PublishedKey | None
+    filled: int
+    repeated: int
+    proof: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoadKey(Load):
+    """One version of one key."""
+
     key: str
     version: int
-    under: str | None
-    """Control key that enciphers the record; None for plain."""
 
 
 @dataclass(frozen=True, slots=True)
-class LoadPin:
+class LoadPin(Load):
     """The PIN record."""
 
-    what: Text
-    head: bytes
-    header: bytes
-    under: str | None
-
 
 @dataclass(frozen=True, slots=True)
-class AuthenticateMaster:
-    """Prove the control key of the current directory."""
+class Prove:
+    """Prove one version of a key; a control key is that of the current directory."""
 
     what: Text
     key: str
+    version: int = 1
 
 
-Step = Send | Create | LoadKey | LoadPin | AuthenticateMaster
+@dataclass(frozen=True, slots=True)
+class End:
+    """A command that ends something; ``already`` is answered when it has ended before."""
+
+    what: Text
+    command: Command
+    already: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPin:
+    """Verify the initial PIN."""
+
+    what: Text
+
+
+Step = Send | Create | LoadKey | LoadPin | Prove | VerifyPin | End
+
+
+class BlankKeys(Authenticator, BlankOpener, KeyLoader, Protocol):
+    """What building up a blank asks of the key service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A card on its way from factory to issue, as a builder sees it."""
+
+    channel: Channel
+    keys: BlankKeys
+    factory_serial: bytes
+    """T8-TD of the ATR that the card left the factory with."""
+    identity: CardIdentity | None
+    """Who the card becomes; None before a row is claimed for it."""
 
 
 class Builder(Protocol):
@@ -74,28 +124,38 @@ class Builder(Protocol):
 
     key_cla: Mapping[Mode, int]
     """Class byte of WRITE KEY by protection."""
+    challenge_length: int | None
+    """Random bytes of the start value of its MAC, 4 or 8; None: half a block of its cipher."""
 
     def __init__(self, profile: CardProfile) -> None: ...
 
-    def transport_code(self, code: Secret) -> Secret:
-        """The finished command that presents the transport code."""
+    def unlock(self, bench: Bench) -> bool:
+        """Show the card that one is entitled to build it; False when it says that it has ended.
+
+        Comes first after every reset. Raises :class:`Refused` when the proof is wrong; it is
+        never tried twice.
+        """
+        ...
+
+    def is_unused(self, bench: Bench) -> bool:
+        """Whether an unlocked card is as its factory left it; changes nothing."""
         ...
 
     def initialisation(self) -> Sequence[Step]:
         """Everything from the MF to the unset records, in order."""
         ...
 
-    def atr(self, historical: bytes) -> Sequence[Send]:
-        """Writes the 13 historical bytes of the issued card; effective after a reset."""
+    def finish(self, historical: bytes) -> Sequence[Step]:
+        """Write the 13 historical bytes of the issued card, then end its personalization."""
         ...
 
     def announcements(self) -> Sequence[tuple[Text, Command, bytes]]:
         """Commands that ask for FCI and DIR, and what a card must answer to them."""
         ...
 
-    def end(self) -> Sequence[tuple[Send, Send, Create]]:
-        """For each directory, inner ones first: select, end, and the probe that it is ended.
+    def check_ended(self, bench: Bench) -> None:
+        """Show that nothing can be built any more, on a card just powered up.
 
-        The probe creates a file that exists already, so that it changes nothing in either case.
+        Changes nothing in either case. Raises :class:`CardError` for what is still open.
         """
         ...
