@@ -18,6 +18,8 @@ SAMPLE = "00814E43238697159900BF7C7A"
         ("3B0D" + SAMPLE, SAMPLE),  # no interface byte
         ("3B9D9501" + SAMPLE + "5A", SAMPLE),  # TA1, TD1 (T=1) and a TCK
         ("3BFD1100008131FE45" + SAMPLE + "C7", SAMPLE),  # TA1-TD1, TD2, TA3, TB3 and a TCK
+        ("3B8D8001" + SAMPLE + "1D", SAMPLE),  # contactless, as PC/SC makes it: TD1, TD2, TCK
+        ("3B8980014A434F503431563232" + "4D", "4A434F503431563232"),  # a card known so
         ("3B00", ""),
     ],
 )

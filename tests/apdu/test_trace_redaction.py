@@ -156,6 +156,14 @@ def test_behind_the_header_of_a_command_with_secrets_no_data_are_shown(
         # ref 01 §2.3
         (f"00A404000F{SSSE}", f"6F16840F{SSSE}A50388011E", f"6F16840F{SSSE}A50388011E"),
         ("00A40000023F00", "6F06A5049F0C0155", "6F06A5049F0C01 ‹1 byte›"),
+        (  # an SM4 card
+            f"00A404000F{SSSE}",
+            f"6F1A840F{SSSE}A50788011E9F0C8603",
+            f"6F1A840F{SSSE}A50788011E9F0C8603",
+        ),
+        ("00A40000023F00", "6F07850255669F0C8603", "‹10 bytes›"),
+        ("00A40000023F00", "6F08850255669F0C8603", "6F088502 ‹2 bytes› 9F0C8603"),
+        ("00A40000023F00", "9F0C8603", "‹4 bytes›"),
         ("00A40000023F00", "6F0285035566", "‹6 bytes›"),  # broken
         ("00A40000023F00", "7003840155", "‹5 bytes›"),  # no FCI
         ("00A40000023F00", "6F8103840155", "‹6 bytes›"),  # a longer form of length

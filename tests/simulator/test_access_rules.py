@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.simulator import cards
 from tests.simulator.cards import DF01, DF04, MF, SSSE, VERIFY, Card
 
-from sscard_ic.base import InputError
 from sscard_ic.profile import AccessRule, CardProfile
 
 UKSSSE, RKSSSE, UK1DF01, RK1DF01 = (0x04, "41"), (0x0A, "A1"), (0x83, "31"), (0x88, "81")
@@ -306,8 +305,3 @@ class TestThirdGeneration:
         _proved(card, UKSSSE)
         assert card.sw("00DC022C03020134") == "6982"
         assert card.sw("00DC032C060304322E3031") == "9000"
-
-    def test_no_mac_on_records(self) -> None:
-        with pytest.raises(InputError, match="no MAC") as caught:
-            cards.blank_card(self._with_rule("update", "key:UKSSSE+mac:STK"))
-        assert caught.value.where == "SSSE.EF05.02"

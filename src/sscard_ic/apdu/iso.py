@@ -45,6 +45,16 @@ def update_record(number: int, record: bytes, sfi: int = 0) -> Command:
     return Command(0x00, 0xDC, number, sfi << 3 | 0x04, record)
 
 
+def update_record_by_tag(tag: int, record: bytes, sfi: int = 0) -> Command:
+    """UPDATE RECORD of the first record with ``tag`` (ref 01 §11.2)."""
+    return Command(0x00, 0xDC, tag, sfi << 3, record)
+
+
+def add_record(record: bytes, sfi: int = 0) -> Command:
+    """UPDATE RECORD with P2 low bits 011: the newest record of a cyclic file (ref 11 §5.1)."""
+    return Command(0x00, 0xDC, 0x00, sfi << 3 | 0x03, record)
+
+
 def append_record(record: bytes, sfi: int) -> Command:
     """APPEND RECORD to the file with ``sfi``."""
     return Command(0x00, 0xE2, 0x00, sfi << 3, record)

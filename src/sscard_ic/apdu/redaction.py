@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from sscard_ic.apdu.atr import historical_bytes
 from sscard_ic.apdu.command import ApduError, Command
 from sscard_ic.apdu.masked import Masked, Part
+from sscard_ic.apdu.ssc import ALGORITHM_MARK
 from sscard_ic.base.errors import CardError
 from sscard_ic.codec.tlv import BerTlv, Record, TlvError, encode_ber, iter_records, parse_ber
 
@@ -21,8 +22,12 @@ _SELECT, _GET_CHALLENGE, _GET_RESPONSE = b"\x00\xa4", b"\x00\x84", b"\x00\xc0"
 _INTERNAL_AUTHENTICATE = b"\x00\x88"
 _READ_RECORD, _UPDATE_RECORD, _APPEND_RECORD = b"\x00\xb2", b"\x00\xdc", b"\x00\xe2"
 _CREATE_FILE, _CREATE = b"\x80\xe0", b"\x01\x00"
-"""CREATE FILE and its P1 P2; other ones carry the transport code or the number of the chip
-(ref 11 §5.1)."""
+"""CREATE FILE and its P1 P2 in T514; other ones there carry the transport code or the number of the
+chip (ref 11 §5.1)."""
+
+_CREATED = frozenset({0x00, 0x2F, 0x3F, 0xDD, 0xDF, 0xEF})
+"""P1 of CREATE FILE in other dialects: 00 before a type, or the beginning of an identifier (ref 11
+§3.3, §4, §7)."""
 
 _WITH_ANSWER = frozenset(
     {_SELECT, _GET_CHALLENGE, _GET_RESPONSE, _INTERNAL_AUTHENTICATE, _READ_RECORD}
@@ -59,6 +64,9 @@ identifiers, languages, PDOL, place of the log. Not 9F0C: issuers keep card numb
 
 _LONGEST_OBJECT = 64
 
+_ANNOUNCED = len(ALGORITHM_MARK) + 1
+_STAND_IN = bytes.fromhex("9F0C01")
+
 _UNIQUE = 6
 """Historical bytes at the end of an ATR that make the card unique (ref 01 §9.6)."""
 
@@ -94,8 +102,10 @@ class Redactor:
 
     def _remember(self, header: bytes, secret: bool) -> None:
         """Whose answer comes next: what GET RESPONSE fetches belongs to the command before it."""
-        if header[:2] != _GET_RESPONSE:
-            self._asked = b"" if secret else header
+        if secret:
+            self._asked = b""
+        elif header[:2] != _GET_RESPONSE:
+            self._asked = header
         elif self._asked[:2] == _GET_CHALLENGE:
             self._asked = b""
 
@@ -139,7 +149,7 @@ def _command_data(command: Command) -> list[Part]:
     shown = (
         (kind == _SELECT and len(data) <= _LONGEST_NAME)
         or (kind == _INTERNAL_AUTHENTICATE and len(data) in _AUTHENTICATION_DATA)
-        or (kind == _CREATE_FILE and parameters == _CREATE)
+        or (kind == _CREATE_FILE and (parameters == _CREATE or parameters[0] in _CREATED))
     )
     return [data] if shown else [len(data)]
 
@@ -216,9 +226,20 @@ def _fci(data: bytes) -> list[Part]:
     try:
         objects = parse_ber(data)
     except TlvError:
-        return [len(data)]
+        return _announcing_fci(data)
     is_fci = len(objects) == 1 and objects[0].tag == _FCI
     return _objects(objects) if is_fci else [len(data)]
+
+
+def _announcing_fci(data: bytes) -> list[Part]:
+    """FCI that ends with 9F0C86 and the algorithm flag, which are no data object (ref 02 §1.2)."""
+    rest, announced = data[:-_ANNOUNCED], data[-_ANNOUNCED:]
+    if announced[:-1] == ALGORITHM_MARK:
+        # An object of as many bytes in their place makes the lengths around them right.
+        parts = _fci(rest + _STAND_IN + announced[-1:])
+        if parts[-2:] == [_STAND_IN, 1]:
+            return [*parts[:-2], announced]
+    return [len(data)]
 
 
 def _objects(objects: Iterable[BerTlv]) -> list[Part]:

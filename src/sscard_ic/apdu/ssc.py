@@ -8,6 +8,9 @@ from sscard_ic.base.secret import Secret
 PIN_REFERENCE = 0x00
 """P2 of VERIFY and CHANGE PIN: the PIN of the SSSE."""
 
+ALGORITHM_MARK = bytes.fromhex("9F0C86")
+"""Comes before the algorithm flag in the FCI of the SSSE (ref 02 §1.2)."""
+
 
 def external_authenticate(
     key_id: int, cryptogram: bytes, text: bytes, version: int | None = None

@@ -42,7 +42,7 @@ class StatusWord(int):
             return Text(f"还有 {waiting} 字节可取", f"{waiting} bytes available")
         if (length := self.correct_length) is not None:
             return Text(f"Le 错误，应为 {length}", f"wrong Le, should be {length}")
-        return Text("未知状态字", "unknown status word")
+        return UNKNOWN
 
     def __repr__(self) -> str:
         return f"StatusWord({self:04X})"
@@ -54,13 +54,17 @@ class StatusWord(int):
         return int.__format__(self, spec or "04X")
 
 
+UNKNOWN = Text("未知状态字", "unknown status word")
+
 _MEANINGS = {
     0x9000: Text("成功", "success"),
     0x6281: Text("返回的数据可能有误", "returned data may be corrupted"),
     0x6283: Text("选择的文件或应用已锁定", "selected file or application is blocked"),
+    0x6300: Text("认证失败", "authentication failed"),
     0x6581: Text("写存储器失败", "memory write failed"),
     0x6700: Text("长度错误", "wrong length"),
     0x6882: Text("不支持安全报文", "secure messaging not supported"),
+    0x6900: Text("CLA 与线路保护要求不符", "the class does not suit the line protection"),
     0x6901: Text("当前状态不接受该命令", "command not accepted in this state"),
     0x6981: Text("命令与文件结构不相符", "command does not suit the file structure"),
     0x6982: Text("不满足安全条件", "security condition not satisfied"),
@@ -77,12 +81,17 @@ _MEANINGS = {
     0x6A84: Text("文件空间不足", "not enough space in the file"),
     0x6A85: Text("Lc 与 TLV 结构不符", "Lc does not agree with the TLV structure"),
     0x6A86: Text("P1/P2 错误", "wrong P1 or P2"),
+    0x6A87: Text("Lc 与 P1、P2 不符", "Lc does not agree with P1 and P2"),
     0x6A88: Text("未找到密钥", "key not found"),
+    0x6A89: Text("文件已存在", "the file exists already"),
     0x6B00: Text("偏移量超出文件", "offset beyond the end of the file"),
     0x6D00: Text("不支持该 INS", "INS not supported"),
     0x6E00: Text("不支持该 CLA", "CLA not supported"),
     0x6F00: Text("卡内部错误", "internal error of the card"),
     0x9302: Text("MAC 无效", "MAC invalid"),
     0x9303: Text("应用已永久锁定", "application permanently blocked"),
+    0x9401: Text("余额不足", "insufficient balance"),
+    0x9402: Text("交易计数器已达最大值", "the transaction counter is at its maximum"),
     0x9403: Text("不支持该密钥索引", "key index not supported"),
+    0x9406: Text("所需的 MAC 不可用", "the MAC asked for is not available"),
 }

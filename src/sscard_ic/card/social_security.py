@@ -3,53 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import groupby
 
-from sscard_ic.apdu import Command, iso, ssc
+from sscard_ic.apdu import Command, Response, iso, issuer, ssc
 from sscard_ic.apdu.atr import historical_bytes
 from sscard_ic.apdu.status import StatusWord
-from sscard_ic.base.errors import CardError, Text
+from sscard_ic.base.errors import CardError, InputError, Text
 from sscard_ic.base.secret import Secret
+from sscard_ic.card.application import (
+    Blocked,
+    announced_flag,
+    flag_by_region,
+    select_application,
+)
 from sscard_ic.card.channel import Channel, Refused
 from sscard_ic.card.habits import Habits
 from sscard_ic.card.identity import CardIdentity
-from sscard_ic.card.proof import authenticate, check_card
-from sscard_ic.card.reading import FileReader
+from sscard_ic.card.messages import MessageRefused, Messages
+from sscard_ic.card.proof import WrongPin, authenticate, check_card
+from sscard_ic.card.reading import FILE_NOT_FOUND, RECORD_NOT_FOUND, FileReader, Reading
+from sscard_ic.card.rights import Rights
+from sscard_ic.card.updating import Progress, adds, nobody, pin_needed, writes
 from sscard_ic.codec.digits import decode_cn
-from sscard_ic.codec.tlv import Record
-from sscard_ic.keys import Authenticator, CardKey
+from sscard_ic.keys import (
+    Authenticator,
+    CardKey,
+    MissingCapabilityError,
+    UnknownKeyError,
+    message_protector,
+    require_key,
+)
 from sscard_ic.profile import AccessRule, CardProfile, Located
+from sscard_ic.profile.structure import Key
 from sscard_ic.reader.connection import Connection
-
-SSSE_NAME = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
-"""``sx1.sh.社会保障``, the same for every version of the card (ref 01 §2.1)."""
 
 _ROOT = "SSSE"
 _IDENTIFICATION_CODE = "SSSE.EF05.01"
 _NOT_SATISFIED = StatusWord(0x6982)
-
-
-@dataclass(slots=True)
-class Reading:
-    """What was read: raw values by item path, and the rules that kept others closed."""
-
-    values: dict[str, bytes] = field(default_factory=dict, repr=False)
-    closed: dict[str, AccessRule] = field(default_factory=dict)
-
-
-class WrongPin(Refused):
-    """The PIN was refused; ``tries_left`` says how often it may be tried again."""
-
-    def __init__(self, command: Text, sw: StatusWord) -> None:
-        super().__init__(command, sw)
-        if self.tries_left == 0:
-            self.hint = Text(
-                "密码已锁定，请持卡人到服务窗口解锁或重置",
-                "the PIN is locked; the holder has it unlocked or reset at a service window",
-            )
-        elif self.tries_left == 1:
-            self.hint = Text("再错一次，密码即锁定", "one more wrong PIN locks it")
 
 
 class SocialSecurityCard:
@@ -57,6 +48,8 @@ class SocialSecurityCard:
 
     ``keys`` answers authentications; without it only what is free or opened by the PIN can be
     read. ``identity`` is read from the card (one exchange) unless the caller knows it.
+    ``key_group`` is the group of every key that has several, by default the region's. Of a card
+    whose region has no profile the constructor asks for the algorithm, too (one exchange).
     """
 
     def __init__(
@@ -67,25 +60,24 @@ class SocialSecurityCard:
         *,
         identity: CardIdentity | None = None,
         habits: Habits | None = None,
+        key_group: int | None = None,
+        blocked_too: bool = False,
     ) -> None:
         self._channel = Channel(connection)
         self._profile = profile
+        self._key_group = profile.terminal.key_group if key_group is None else key_group
         self._keys = keys
         self._identity = identity
         self._habits = habits or Habits()
         self._reader = FileReader(self._channel, self._habits)
-        self._authenticated: set[str] = set()
-        self._pin_verified = False
+        self._rights = Rights(proof_replaces=profile.dialect.proof_replaces)
         self._directory = ""
-        response = self._channel.ask(iso.select_name(SSSE_NAME))
-        if not response.sw.ok:
-            raise CardError(
-                Text(
-                    f"卡上没有社会保障应用（{response.sw}）",
-                    f"no social security application on this card ({response.sw})",
-                ),
-                hint=Text("请插入社会保障卡", "insert a social security card"),
-            )
+        unknown = keys is not None and profile.region is None and profile.announced is None
+        tolerated = profile.dialect.messaging.blocked_select if blocked_too else None
+        fci = select_application(self._channel, with_fci=unknown, tolerated=tolerated)
+        announced = announced_flag(fci)
+        if unknown and announced is not None:
+            self._profile = replace(profile, announced=announced)
         self._directory = _ROOT
 
     @property
@@ -107,33 +99,45 @@ class SocialSecurityCard:
             located = self._locate(_IDENTIFICATION_CODE)
             self.enter(_ROOT)
             code = self._reader.read_records([located])[located.path]
-            self._identity = CardIdentity(
-                decode_cn(code[:3]), historical_bytes(self._channel.connection.atr)
-            )
+            return self._identify(code)
+        return self._identity
+
+    def _identify(self, code: bytes) -> CardIdentity:
+        historical = historical_bytes(self._channel.connection.atr)
+        self._identity = CardIdentity(decode_cn(code[:3]), historical)
         return self._identity
 
     def authenticate(self, key: str, version: int | None = None) -> None:
-        """External authentication with ``key``; state falls when another directory is selected."""
+        """External authentication with ``key``; state falls when another directory is selected.
+
+        With ``version`` its byte is sent; without it group and byte are those of the session and
+        the region. Raises :class:`UnknownKeyError` before anything is sent, :class:`KeyRefused`
+        when the card refuses: no other group is tried.
+        """
         entry = self._profile.keys[key]
-        card_key = self.card_key(key, version or 1)
+        keys, card_key = self._need_keys(key), self.card_key(key, version)
+        require_key(keys, card_key)
         if entry.id >= 0x80 or entry.use == "master":
             self.enter(entry.directory)
         what = Text(f"认证密钥 {key}", f"authenticate key {key}")
-        authenticate(self._channel, entry.id, card_key, self._need_keys(key), what, version)
-        self._authenticated.add(key)
+        with_version = self._sends_version(entry, card_key, version)
+        self._rights.trying()
+        authenticate(self._channel, entry, card_key, keys, what, with_version=with_version)
+        self._rights.authenticated(key)
 
     def check_authenticity(self, key: str = "IRK", version: int | None = None) -> None:
         """Internal authentication: the card proves that it holds its key."""
-        card_key = self.card_key(key, version or 1)
-        what = Text(f"内部认证 {key}", f"internally authenticate {key}")
         entry = self._profile.keys[key]
-        check_card(self._channel, entry.id, card_key, self._need_keys(key), what, version)
+        keys, card_key = self._need_keys(key), self.card_key(key, version)
+        what = Text(f"内部认证 {key}", f"internally authenticate {key}")
+        with_version = self._sends_version(entry, card_key, version)
+        check_card(self._channel, entry, card_key, keys, what, with_version=with_version)
 
     def prove_all(self, directory: str) -> Sequence[str]:
         """Prove every version of every key of a directory; names of keys without a proof."""
         unproven = []
         for name, key in self._profile.structure.keys_of(directory).items():
-            if key.use == "mac":
+            if key.use not in ("external", "internal", "master"):
                 unproven.append(name)
                 continue
             self.enter(directory)
@@ -142,10 +146,37 @@ class SocialSecurityCard:
                 prove(name, version if key.groups > 1 else None)
         return unproven
 
-    def card_key(self, name: str, version: int = 1) -> CardKey:
-        """The name of one key of this card, for a key service."""
+    def card_key(self, name: str, version: int | None = None) -> CardKey:
+        """The name of one key of this card, for a key service; by default of the session's group.
+
+        Raises :class:`InputError` for a group that the key does not have.
+        """
+        group = self._group(name, version)
         identity = self.identity
-        return CardKey(name, version, identity.division_code, identity.factor)
+        if self._profile.region is None and self._profile.announced is None:
+            flag = flag_by_region(identity.division_code)
+            self._profile = replace(self._profile, announced=flag)
+        algorithm = self._profile.key_algorithm(name)
+        return CardKey(name, group, identity.division_code, identity.factor, algorithm)
+
+    def _group(self, name: str, version: int | None) -> int:
+        groups = self._profile.keys[name].groups
+        if version is None:
+            version = self._key_group if groups > 1 else 1
+        if not 1 <= version <= groups:
+            raise InputError(
+                Text(
+                    f"密钥 {name} 有 {groups} 组，没有第 {version} 组",
+                    f"the key {name} has {groups} groups, there is no group {version}",
+                ),
+                hint=Text(f"可用 1 至 {groups}", f"ask for one of 1 to {groups}"),
+            )
+        return version
+
+    def _sends_version(self, entry: Key, key: CardKey, asked: int | None) -> bool:
+        if asked is not None:
+            return True
+        return self._profile.terminal.sends_version(key.version, entry.groups)
 
     def _need_keys(self, key: str) -> Authenticator:
         if self._keys is None:
@@ -158,20 +189,38 @@ class SocialSecurityCard:
             )
         return self._keys
 
+    # Secure messaging
+
+    def messages(self, key: str) -> Messages:
+        """Commands with a MAC by ``key``; raises when no key service can compute it."""
+        return Messages(self._channel, self._need_keys(key), self._profile.dialect.messaging)
+
+    def require_keys(self, *names: str) -> None:
+        """Raise before anything is sent when the key service lacks one of the keys."""
+        for name in names:
+            require_key(self._need_keys(name), self.card_key(name))
+
     # PIN
 
     def verify_pin(self, pin: Secret) -> None:
         """VERIFY with a BCD block; raises :class:`WrongPin`. Never repeated by itself."""
-        response = self._channel.ask(ssc.verify(pin))
-        if not response.sw.ok:
-            raise WrongPin(Text("校验密码", "verify the PIN"), response.sw)
-        self._pin_verified = True
+        self._ask_pin(ssc.verify(pin), Text("校验密码", "verify the PIN"))
+        self._rights.pin_verified()
 
     def change_pin(self, old: Secret, new: Secret) -> None:
         """CHANGE PIN; raises :class:`WrongPin` when ``old`` is wrong."""
-        response = self._channel.ask(ssc.change_pin(old, new))
+        self._ask_pin(ssc.change_pin(old, new), Text("修改密码", "change the PIN"))
+
+    def _ask_pin(self, command: Secret, what: Text) -> None:
+        self._rights.trying()
+        response = self._channel.ask(command)
         if not response.sw.ok:
-            raise WrongPin(Text("修改密码", "change the PIN"), response.sw)
+            self.forget_pin()
+            raise WrongPin(what, response.sw)
+
+    def forget_pin(self) -> None:
+        """The card no longer counts the PIN as verified: what it opens is closed."""
+        self._rights.forget_pin()
 
     # Items
 
@@ -184,21 +233,30 @@ class SocialSecurityCard:
     def opens(self, located: Located) -> bool:
         """Whether the card gives an item out now, with nothing authenticated for it.
 
-        Raises :class:`Refused` when it does not for another reason than its access rules.
+        Raises :class:`Refused` when it does not for another reason than its access rules; of an
+        empty log nothing can be told.
         """
         self.enter(located.directory_name)
         status = self._reader.probe(located)
-        if not status.ok and status != _NOT_SATISFIED:
+        mac_missing = self._profile.dialect.messaging.mac_missing
+        if not status.ok and status not in (_NOT_SATISFIED, RECORD_NOT_FOUND, mac_missing):
             raise Refused(Text(f"读取 {located.path}", f"read {located.path}"), status)
         return status.ok
 
     def read(self, wanted: Iterable[Located]) -> Reading:
-        """The values of items; keys are authenticated where the profile asks for them."""
+        """The values of items; keys are authenticated where the profile asks for them.
+
+        Items that the card does not have are left out: not every region uses every application.
+        """
         reading = Reading()
         for _, group in groupby(wanted, key=lambda located: located.directory_name):
             by_file = groupby(group, key=lambda located: located.file_name)
             for _, items in [(name, list(entries)) for name, entries in by_file]:
-                self._read_file(items, reading)
+                try:
+                    self._read_file(items, reading)
+                except Refused as refused:
+                    if refused.sw != FILE_NOT_FOUND:
+                        raise
         return reading
 
     def read_singly(self, wanted: Sequence[Located]) -> Reading:
@@ -210,116 +268,233 @@ class SocialSecurityCard:
         return Reading(self._reader.read_records(wanted))
 
     def _read_file(self, items: Sequence[Located], reading: Reading) -> None:
-        if self._keys is not None and any(p.read.keys and not self._met(p.read) for p in items):
+        for located in [located for located in items if located.read.mac]:
+            self._read_protected(located, reading)
+        items = [located for located in items if not located.read.mac]
+        if items:
+            self._read_plain(items, reading)
+
+    def _read_protected(self, located: Located, reading: Reading) -> None:
+        """Read an item whose rule asks for a MAC; closed where no key service computes one."""
+        mac = located.read.mac
+        if mac is None or self._keys is None:
+            reading.closed[located.path] = located.read
+            return
+        _ = self.identity  # may lead to the SSSE
+        self.enter(located.directory_name)
+        if not self._opened_for(located, reading):
+            return
+        self._reader.select(located)
+        reading.values[located.path] = self.messages(mac).read_item(located, self.card_key(mac))
+
+    def _read_plain(self, items: Sequence[Located], reading: Reading) -> None:
+        if self._keys is not None and any(
+            p.read.keys and not self._rights.meet(p.read) for p in items
+        ):
             # Who the card is stands in the SSSE: it is read before the directory is entered.
             _ = self.identity
         self.enter(items[0].directory_name)
-        open_items = []
-        for located in items:
-            if self._opened(located.read):
-                open_items.append(located)
-            else:
-                reading.closed[located.path] = located.read
+        open_items = [located for located in items if self._opened_for(located, reading)]
         if not open_items:
             return
         if items[0].file.structure == "transparent":
             reading.values[items[0].path] = self._reader.read_transparent(items[0])
             return
-        everything = list(self._profile.places_of(items[0].directory_name, items[0].file_name))
+        everything = self._profile.places_of(items[0].directory_name, items[0].file_name)
         # A file with a closed record refuses "all records" as a whole.
-        all_open = all(self._met(located.read) for located in everything)
-        total = sum(located.item.length + 2 for located in everything) if all_open else 0
-        reading.values.update(self._reader.read_records(open_items, total))
+        all_open = all(self._rights.meet(p.read) and not p.read.mac for p in everything)
+        values = self._reader.read_records(open_items, everything if all_open else ())
+        reading.values.update(values)
+        if self._identity is None and _IDENTIFICATION_CODE in values:
+            self._identify(values[_IDENTIFICATION_CODE])
+
+    def _opened_for(self, located: Located, reading: Reading) -> bool:
+        """Whether an item may be read now; why not, and for want of which key, is noted."""
+        try:
+            if self._opened(located.read):
+                return True
+        except (UnknownKeyError, MissingCapabilityError) as error:
+            reading.lacking.setdefault(", ".join(located.read.names), error.what)
+        reading.closed[located.path] = located.read
+        return False
 
     def _opened(self, rule: AccessRule) -> bool:
-        """Whether the rule is met, after authenticating what can be authenticated."""
-        if self._keys is not None:
-            for key in rule.keys:
-                if self._met(rule):
-                    break
-                self.authenticate(key)
-        return self._met(rule)
+        """Whether the rule is met, after authenticating what can be authenticated.
 
-    def _met(self, rule: AccessRule) -> bool:
-        if rule.kind != "conditions":
-            return rule.kind == "free"
-        met = [self._pin_verified] * rule.pin + [key in self._authenticated for key in rule.keys]
-        return all(met) if rule.logic == "and" else any(met)
+        Raises :class:`UnknownKeyError` and :class:`MissingCapabilityError` before anything is
+        sent for it.
+        """
+        if self._keys is None or self._rights.lack_pin(rule):
+            return self._rights.meet(rule)
+        if rule.mac is not None:
+            message_protector(self._keys)
+            self.require_keys(rule.mac)
+        if not self._rights.meet(rule):
+            wanted = self._chosen(rule, rule.keys)
+            self.require_keys(*wanted)
+            for key in wanted:
+                if not self._rights.has(key, rule):
+                    self.authenticate(key)
+        return self._rights.meet(rule)
 
-    def update(self, values: Mapping[str, bytes]) -> None:
+    def _chosen(self, rule: AccessRule, keys: Sequence[str]) -> Sequence[str]:
+        """The keys to authenticate: all of ``and``; of ``or`` the first that the service has."""
+        if rule.logic == "and" or len(keys) < 2:
+            return keys
+        for key in keys:
+            try:
+                self.require_keys(key)
+            except UnknownKeyError:
+                continue
+            return (key,)
+        return keys[:1]
+
+    def require_means(self, wanted: Iterable[Located]) -> None:
+        """Raise, before anything is sent for it, unless the rules of updating items can be met.
+
+        :class:`CardError` when the PIN has to be verified, :class:`UnknownKeyError` and
+        :class:`MissingCapabilityError` when the key service cannot do it.
+        """
+        for located in wanted:
+            rule = located.update
+            if rule.mac is not None:
+                message_protector(self._need_keys(rule.mac))
+                self.require_keys(rule.mac)
+            if self._rights.meet(rule):
+                continue
+            if self._rights.lack_pin(rule) or (rule.pin and self._keys is None):
+                raise pin_needed(located)
+            self.require_keys(*self._chosen(rule, rule.keys))
+
+    def open_for_update(self, wanted: Sequence[Located]) -> None:
+        """Prove beforehand what updating items asks for, so that nothing is half done.
+
+        For issued cards, which keep everything closed. Raises what :meth:`require_means` does,
+        and :class:`KeyRefused`. Proofs hold until another directory is selected; with several
+        directories they are repeated.
+        """
+        self.require_means(wanted)
+        self._habits.closed_files |= {f"{p.directory_name}.{p.file_name}" for p in wanted}
+        for directory, rule in dict.fromkeys((p.directory_name, p.update) for p in wanted):
+            if not self._rights.meet(rule):
+                self.enter(directory)
+                self._opened(rule)
+
+    def update(self, values: Mapping[str, bytes], on_write: Progress = nobody) -> None:
         """Write raw values by item path, in card order.
 
         Keys are authenticated only for files that the card keeps closed: a card still open from
         its initialisation, or a key authenticated before, costs nothing more.
         """
-        unknown = set(values)
-        wanted = []
-        for located in self._profile.places:
-            if located.path in values:
-                wanted.append(located)
-                unknown.discard(located.path)
+        wanted = [located for located in self._profile.places if located.path in values]
+        unknown = values.keys() - {located.path for located in wanted}
         if unknown:
             raise KeyError(f"no such items: {', '.join(sorted(unknown))}")
         for (directory, _), group in groupby(
             wanted, key=lambda located: (located.directory_name, located.file_name)
         ):
             self.enter(directory)
-            self._update_file(list(group), values)
+            self._update_file(list(group), values, on_write)
 
-    def _update_file(self, items: Sequence[Located], values: Mapping[str, bytes]) -> None:
+    def _update_file(
+        self,
+        items: Sequence[Located],
+        values: Mapping[str, bytes],
+        on_write: Progress,
+    ) -> None:
         name = f"{items[0].directory_name}.{items[0].file_name}"
         if name not in self._habits.closed_files or not self._authenticate_for(items[0]):
             self._reader.select(items[0])
-        block = self._profile.dialect.settings.write_block
+        if items[0].file.structure == "cyclic":  # the newest record is written last
+            items = items[::-1]
         for located in items:
-            for command in _writes(located, values[located.path], block):
-                response = self._channel.ask(command)
-                if response.sw == _NOT_SATISFIED and self._authenticate_for(located):
-                    self._habits.closed_files.add(name)
-                    response = self._channel.ask(command)
-                if not response.sw.ok:
-                    raise Refused(
-                        Text(f"写入 {located.path}", f"write {located.path} {located.item.en}"),
-                        response.sw,
-                        missing=Text(str(located.update), str(located.update)),
-                    )
+            number = self._reader.elsewhere.get(located.path, located.number)
+            settings = self._profile.dialect.settings
+            commands = writes(located, values[located.path], settings, number)
+            on_write(located.path, len(commands))
+            for number, command in enumerate(commands, 1):
+                self._write(located, command, name)
+                on_write(located.path, len(commands) - number)
+
+    def _write(self, located: Located, command: Command, file: str) -> None:
+        closed = self._habits.closed_files
+        response = self._ask_writing(located, command, protect=file in closed)
+        asks_for_keys = response.sw == _NOT_SATISFIED and self._authenticate_for(located)
+        mac_missing = response.sw == self._profile.dialect.messaging.mac_missing
+        if asks_for_keys or (mac_missing and located.update.mac):
+            closed.add(file)
+            response = self._ask_writing(located, command, protect=True)
+        if response.sw.ok:
+            return
+        what = Text(f"写入 {located.path}", f"write {located.path} {located.item.en}")
+        missing = Text(str(located.update), str(located.update))
+        if located.update.mac:
+            raise MessageRefused(what, response.sw, located.update.mac, missing=missing)
+        raise Refused(what, response.sw, missing=missing)
+
+    def _ask_writing(self, located: Located, command: Command, *, protect: bool) -> Response:
+        """With its MAC where the rule asks for one and ``protect`` says the card does, too."""
+        mac = located.update.mac
+        if mac is None or not protect:
+            return self._channel.ask(command)
+        if self._identity is None:
+            _ = self.identity  # may lead to the SSSE
+            self.enter(located.directory_name)
+            self._reader.select(located)
+        protected = issuer.protected(command)
+        return self._channel.ask(self.messages(mac).protect(protected, self.card_key(mac)))
 
     def _authenticate_for(self, located: Located) -> bool:
         """Authenticate what updating an item asks for, and select its file.
 
-        False, and nothing done, when there is no key left to authenticate.
+        False, and nothing done, when there is nothing left to authenticate.
         """
-        fresh = [key for key in located.update.keys if key not in self._authenticated]
+        if self._rights.meet(located.update):
+            return False
+        fresh = [key for key in located.update.keys if not self._rights.has(key, located.update)]
         if self._keys is None or not fresh:
             return False
         _ = self.identity  # may lead to the SSSE
         self.enter(located.directory_name)
-        for key in fresh:
+        for key in self._chosen(located.update, fresh):
             self.authenticate(key)
         self._reader.select(located)
         return True
+
+    def append(self, directory: str, file: str, record: bytes) -> None:
+        """Add a record to a cyclic file, after authenticating what its rule asks for."""
+        located = self._profile.places_of(directory, file)[0]
+        rule = located.update
+        name = f"{directory}.{file}"
+        if self._keys is not None and not self._rights.meet(rule):
+            _ = self.identity  # may lead to the SSSE
+        self.enter(directory)
+        self._opened(rule)
+        self._reader.select(located)
+        command = adds(record, self._profile.dialect.settings)
+        what = Text(f"追加记录 {name}", f"add a record to {name}")
+        self._channel.send(command, what, missing=Text(str(rule), str(rule)))
 
     def _locate(self, path: str) -> Located:
         places = self._profile.places
         return next(located for located in places if located.path == path)
 
-    def enter(self, directory: str) -> None:
-        """Make ``directory`` the current one; key states fall, the PIN state stays."""
+    def enter(self, directory: str, *, blocked_too: bool = False) -> None:
+        """Make ``directory`` the current one; key states fall, the PIN state stays.
+
+        Raises :class:`Blocked` when it is blocked; ``blocked_too`` takes a temporarily blocked
+        one.
+        """
         if directory == self._directory:
             return
         entry = self._profile.structure.directories[directory]
         command = iso.select_fid(entry.fid) if entry.kind == "MF" else iso.select_name(entry.name)
-        self._channel.send(command, Text(f"选择目录 {directory}", f"select directory {directory}"))
+        sw = self._channel.ask(command).sw
+        tolerated = blocked_too and sw == self._profile.dialect.messaging.blocked_select
+        if not sw.ok and not tolerated:
+            what = Text(f"选择目录 {directory}", f"select directory {directory}")
+            raise Blocked(what, sw) if Blocked.is_told_by(sw) else Refused(what, sw)
         self._directory = directory
-        self._authenticated.clear()
-
-
-def _writes(located: Located, value: bytes, block: int) -> Sequence[Command]:
-    """The commands that write one value into its selected file, ``block`` bytes at a time."""
-    if located.file.structure == "transparent":
-        return [
-            iso.update_binary(offset, value[offset : offset + block])
-            for offset in range(0, len(value), block)
-        ]
-    assert located.item.tag is not None
-    return [iso.update_record(located.number, bytes(Record(located.item.tag, value)))]
+        self._rights.left_directory()
+        if entry.kind == "MF":
+            self._rights.left_application()

@@ -59,7 +59,7 @@ def activate(
             where=f"{card_in_ledger.batch}:{card_in_ledger.row}",
             hint=Text("只有封存待领的卡可以启用", "only sealed cards can be activated"),
         )
-    check_new_pin(new, _policy(profile))
+    check_new_pin(new, pin_policy(profile))
     if new == old:
         raise InputError(Text("新密码与原密码相同", "the new PIN is the old one"))
     card = SocialSecurityCard(session, profile)
@@ -95,5 +95,6 @@ def _accepts(card: SocialSecurityCard, pin: Secret) -> bool:
     return True
 
 
-def _policy(profile: CardProfile) -> PinPolicy:
+def pin_policy(profile: CardProfile) -> PinPolicy:
+    """The region's rules for PINs; the usual ones where the profile has no region."""
     return profile.region.pin if profile.region else PinPolicy()

@@ -8,11 +8,15 @@ from sscard_ic.apdu import Command
 
 
 class Refusal(Exception):
-    """A command is answered with status word ``sw`` and nothing else."""
+    """A command is answered with status word ``sw``.
 
-    def __init__(self, sw: int) -> None:
+    ``data`` come with it where it is a warning; at T=0 GET RESPONSE fetches them.
+    """
+
+    def __init__(self, sw: int, data: bytes = b"") -> None:
         super().__init__(sw)
         self.sw = sw
+        self.data = data
 
 
 class Application(Protocol):
@@ -32,6 +36,10 @@ class Application(Protocol):
 
     def process(self, command: Command) -> bytes:
         """Answer data of ``command``; raises :class:`Refusal` for every other outcome."""
+        ...
+
+    def pass_over(self) -> None:
+        """A command has come that the chip refuses itself: what waited for the next one falls."""
         ...
 
     def deselect(self) -> None:

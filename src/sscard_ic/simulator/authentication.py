@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sscard_ic.apdu import Command
-from sscard_ic.crypto import des
-from sscard_ic.crypto.keys import CHALLENGE_LENGTH, authentication_cryptogram
+from sscard_ic.crypto.suites import CHALLENGE_LENGTH
 from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.card_state import CardState
-from sscard_ic.simulator.keys import RECORD_LENGTH, StoredKey
+from sscard_ic.simulator.keys import StoredKey
 
 _CHALLENGE_LENGTHS = (4, 8, 16)
 _BLOCK = CHALLENGE_LENGTH
-_PIN_BYTES = range(2, 7)
+PIN_BYTES = range(2, 7)
+"""Lengths of a PIN."""
 _PIN_END = b"\xff"
-_PIN_HEADER = 7
-"""Bytes of a PIN record before its length (ref 11 §5.3)."""
 
 
 def get_challenge(card: CardState, command: Command) -> bytes:
@@ -32,7 +28,8 @@ def get_challenge(card: CardState, command: Command) -> bytes:
 def external_authenticate(card: CardState, command: Command) -> bytes:
     """EXTERNAL AUTHENTICATE: C, or C ‖ T, each with an optional key version byte.
 
-    Refuses 6700, 6A88 (no such key), 6983 (locked), 6984 (no challenge), 63Cx (wrong).
+    3DES or SM4, as the record of the key says. Refuses 6700, 6A88 (no such key), 6983 (locked),
+    6984 (no challenge), 63Cx (wrong).
     """
     data = command.data
     with_text = len(data) in (2 * _BLOCK, 2 * _BLOCK + 1)
@@ -43,17 +40,17 @@ def external_authenticate(card: CardState, command: Command) -> bytes:
     version = data[-1] if len(data) % _BLOCK else None
     key = _external_key(card, command.p2, version)
     key.require_tries()
-    challenge = _des_challenge(card)
+    challenge = _challenge(card)
     cryptogram = data[:_BLOCK]
     if with_text:
         text = data[_BLOCK : 2 * _BLOCK]
         if card.settings.ea_second_half == "challenge" and text != challenge:
             raise Refusal(card.settings.ea_second_half_refusal)
-        expected = authentication_cryptogram(key.value, challenge, text)
+        expected = key.suite.authentication_cryptogram(key.value, challenge, text)
     else:
-        expected = des.encrypt(key.value, challenge)
+        expected = key.suite.direct_cryptogram(key.value, challenge)
     if cryptogram != expected:
-        raise key.failed()
+        raise card.refused_key(key)
     key.succeeded()
     card.security.prove_key(key)
     return b""
@@ -63,12 +60,14 @@ def _external_key(card: CardState, reference: int, version: int | None) -> Store
     """P2 = 00: the master key of the current directory (ref 11 §2.1)."""
     types = card.dialect.key_types
     if reference == 0:
-        return card.key_in(card.directory, types.master, 0, version)
+        key = card.key_in(card.directory, types.master, 0, version)
+        card.require_use(key)
+        return key
     return card.find_key(types.external, reference, version)
 
 
-def _des_challenge(card: CardState) -> bytes:
-    """Eight bytes of challenge; four are filled with 00 (ref 02 §3.6)."""
+def _challenge(card: CardState) -> bytes:
+    """Eight bytes of challenge, for SM4 too; four are filled with 00 (ref 02 §3.4, §3.6)."""
     challenge = card.challenge.take()
     if challenge is None or len(challenge) > _BLOCK:
         raise Refusal(0x6984)
@@ -84,14 +83,15 @@ def internal_authenticate(card: CardState, command: Command) -> bytes:
         raise Refusal(0x6700)
     version = data[2 * _BLOCK] if len(data) % _BLOCK else None
     key = card.find_key(card.dialect.key_types.internal, command.p2, version)
-    return authentication_cryptogram(key.value, data[:_BLOCK], data[_BLOCK : 2 * _BLOCK])
+    challenge, text = data[:_BLOCK], data[_BLOCK : 2 * _BLOCK]
+    return key.suite.authentication_cryptogram(key.value, challenge, text)
 
 
 def verify(card: CardState, command: Command) -> bytes:
     """VERIFY: refuses 6700, 6A88, 6983 (locked), 63Cx (wrong; the PIN state falls)."""
     if command.p1:
         raise Refusal(0x6A86)
-    if len(command.data) not in _PIN_BYTES:
+    if len(command.data) not in PIN_BYTES:
         raise Refusal(0x6700)
     pin = card.find_key(card.dialect.key_types.pin, command.p2)
     _check_pin(card, pin, command.data)
@@ -104,15 +104,13 @@ def change_pin(card: CardState, command: Command) -> bytes:
     if command.p1 != 1:
         raise Refusal(0x6A86)
     old, separator, new = command.data.partition(_PIN_END)
-    if not separator or len(old) not in _PIN_BYTES or len(new) not in _PIN_BYTES:
+    if not separator or len(old) not in PIN_BYTES or len(new) not in PIN_BYTES:
         raise Refusal(0x6700)
-    if not _is_pin(new):
+    if not is_pin(new):
         raise Refusal(0x6A80)
     pin = card.find_key(card.dialect.key_types.pin, command.p2)
     _check_pin(card, pin, old)
-    padded = (bytes((len(new),)) + new).ljust(RECORD_LENGTH - _PIN_HEADER, b"\xff")
-    raw = pin.record.raw[:_PIN_HEADER] + padded
-    pin.replace(replace(pin.record, value=new, raw=raw))
+    card.set_value(pin, new)
     if card.settings.change_pin_verifies:
         card.security.prove_pin(pin)
     return b""
@@ -121,12 +119,11 @@ def change_pin(card: CardState, command: Command) -> bytes:
 def _check_pin(card: CardState, pin: StoredKey, value: bytes) -> None:
     pin.require_tries()
     if value != pin.value:
-        card.security.drop_pin()
-        raise pin.failed()
+        raise card.refused_pin(pin)
     pin.succeeded()
 
 
-def _is_pin(value: bytes) -> bool:
-    """Decimal digits; the last nibble may be F."""
+def is_pin(value: bytes) -> bool:
+    """Whether ``value`` is decimal digits; the last nibble may be F."""
     digits = value.hex()
     return (digits[:-1] + digits[-1].replace("f", "0")).isdecimal()

@@ -10,7 +10,7 @@ from sscard_ic.apdu import ApduError, Command
 from sscard_ic.base import CardError, Text
 from sscard_ic.profile.dialect import Features
 from sscard_ic.simulator.application import Application, Refusal
-from sscard_ic.simulator.card import CardLost
+from sscard_ic.simulator.card import CardLost, Interface
 from sscard_ic.simulator.memory import Memory
 from sscard_ic.simulator.silicon import Challenge, Identity
 
@@ -31,8 +31,9 @@ class Chip:
     """A virtual card chip.
 
     ``applications[0]`` is the file system: current after a reset, and it owns the MF. ``restore``
-    makes all applications read the memory anew. Not safe for use from several threads at once,
-    like a chip in a reader.
+    makes all applications read the memory anew. ``interface`` is the face that the reader talks
+    to: it decides on ATR and protocol. Not safe for use from several threads at once, like a chip
+    in a reader.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Chip:
         "_current",
         "_exact_le",
         "_identity",
+        "_interface",
         "_memory",
         "_powered",
         "_restore",
@@ -59,6 +61,7 @@ class Chip:
         features: Features,
         challenge_life: Literal["until_used", "next_command"],
         restore: Callable[[], None],
+        interface: Interface = "contact",
     ) -> None:
         self._memory = memory
         self._applications = tuple(applications)
@@ -66,10 +69,11 @@ class Chip:
         self._identity = identity
         self._challenge = challenge
         self._challenge_lives = challenge_life == "until_used"
-        self._t0 = features.protocol == "T=0"
+        self._interface = interface
+        self._t0 = features.protocol == "T=0" and interface == "contact"
         self._exact_le = features.wrong_le == "6Cxx"
         self._restore = restore
-        self._atr = identity.atr()
+        self._atr = self._answer_to_reset()
         self._powered = False
         self._waiting = b""
 
@@ -80,7 +84,7 @@ class Chip:
 
     @property
     def protocol(self) -> Literal["T=0", "T=1"]:
-        """Transmission protocol that the chip speaks."""
+        """Transmission protocol that the chip speaks; readers show T=CL as T=1."""
         return "T=0" if self._t0 else "T=1"
 
     @property
@@ -106,7 +110,7 @@ class Chip:
         """Cold or warm reset, both forget everything volatile; the ATR."""
         self._clear()
         self._powered = True
-        self._atr = self._identity.atr()
+        self._atr = self._answer_to_reset()
         return self._atr
 
     def close(self) -> None:
@@ -136,6 +140,7 @@ class Chip:
             command = _parse_header_only(raw) if len(raw) == _HEADER_ONLY else _parse(raw)
         except ApduError:
             self._waiting = b""
+            self._current.pass_over()
             return b"\x67\x00"
         if command.ins == _GET_RESPONSE:
             return self._get_response(command)
@@ -144,6 +149,8 @@ class Chip:
             data = self._route(command)
         except Refusal as refusal:
             answer = refusal.sw.to_bytes(2, "big")
+            if refusal.data:
+                answer = self._warn(command, refusal.data) + answer
         else:
             answer = self._answer(command, data) if data else _OK
         if not self._challenge_lives and command.ins != _GET_CHALLENGE:
@@ -164,6 +171,11 @@ class Chip:
             self.power_off()
             raise
 
+    def _answer_to_reset(self) -> bytes:
+        if self._interface == "contactless":
+            return self._identity.contactless_atr()
+        return self._identity.atr()
+
     def _clear(self) -> None:
         self._waiting = b""
         self._challenge.void()
@@ -174,8 +186,10 @@ class Chip:
     def _route(self, command: Command) -> bytes:
         if command.ins == _SELECT and command.cla == 0x00:
             if command.p1 == _BY_NAME:
+                self._current.pass_over()
                 return self._select_name(command)
             if command.p1 == _BY_FID and command.data in (b"", _MF):
+                self._current.pass_over()
                 home = self._applications[0]
                 answer = home.process(command)
                 self._switch(home)
@@ -219,6 +233,13 @@ class Chip:
             return data[:le] + _OK
         return bytes((0x6C, len(data) & 0xFF))
 
+    def _warn(self, command: Command, data: bytes) -> bytes:
+        """Data that go with a warning; at T=0 they wait for GET RESPONSE."""
+        if self._t0:
+            self._waiting = data
+            return b""
+        return b"" if command.le is None else data[: command.le]
+
     def _hold(self, data: bytes) -> bytes:
         self._waiting = data
         return bytes((0x61, min(len(data), _SHORT_MAX) & 0xFF))
@@ -226,6 +247,7 @@ class Chip:
     def _get_response(self, command: Command) -> bytes:
         """GET RESPONSE: the waiting data; 61xx while some are left, 6985 when none are."""
         if command.cla != 0x00:
+            self._current.pass_over()
             return b"\x6e\x00"
         if command.p1 or command.p2:
             return b"\x6a\x86"

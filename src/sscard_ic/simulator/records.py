@@ -29,16 +29,16 @@ def read_record(card: CardState, command: Command) -> bytes:
     """READ RECORD by number, by tag (first match) or all from a number; the whole record."""
     if command.data:
         raise Refusal(0x6700)
-    file = _addressed(card, command.p2 >> 3)
+    file = addressed(card, command.p2 >> 3)
     mode = command.p2 & 0x07
     if not isinstance(file, RecordFile | CyclicFile):
         raise Refusal(0x6981)
     if mode == _BY_NUMBER:
-        _require_read(card, file, command.p1)
+        require_read(card, file, command.p1)
         return file.record(command.p1)
     if mode == _BY_TAG and card.dialect.features.by_tag:
         number = _find(file, command.p1)
-        _require_read(card, file, number)
+        require_read(card, file, number)
         return file.record(number)
     if mode == _ALL_FROM and card.dialect.features.all_records:
         return _all_records(card, file, command.p1)
@@ -69,10 +69,9 @@ def update_record(card: CardState, command: Command) -> bytes:
     record = command.data
     if not record:
         raise Refusal(0x6700)
-    file = _addressed(card, command.p2 >> 3)
+    file = addressed(card, command.p2 >> 3)
     mode = command.p2 & 0x07
     if isinstance(file, CyclicFile):
-        card.require(file.spec.write)
         _update_cyclic(card, file, command.p1, mode, record)
     elif isinstance(file, RecordFile):
         number = command.p1
@@ -95,12 +94,13 @@ def update_record(card: CardState, command: Command) -> bytes:
 def _update_cyclic(
     card: CardState, file: CyclicFile, number: int, mode: int, record: bytes
 ) -> None:
-    if mode == _PREVIOUS and card.settings.cyclic_update_appends:
+    adds = mode == _PREVIOUS and card.settings.cyclic_update_appends
+    adds |= mode == _BY_NUMBER and number == 1 and card.settings.cyclic_number_one == "adds"
+    card.require((adds and file.spec.append) or file.spec.write)
+    if adds:
         file.add(record)
     elif mode != _BY_NUMBER:
         raise Refusal(0x6A86)
-    elif number == 1 and card.settings.cyclic_number_one == "adds":
-        file.add(record)
     else:
         file.update(number, record)
 
@@ -111,12 +111,12 @@ def append_record(card: CardState, command: Command) -> bytes:
         raise Refusal(0x6700)
     if command.p1 or command.p2 & 0x07:
         raise Refusal(0x6A86)
-    file = _addressed(card, command.p2 >> 3)
+    file = addressed(card, command.p2 >> 3)
     if isinstance(file, CyclicFile):
-        card.require(file.spec.write)
+        card.require(file.spec.append or file.spec.write)
         file.add(command.data)
     elif isinstance(file, RecordFile):
-        card.require(file.spec.write)
+        card.require(file.spec.append or file.spec.write)
         file.append(command.data)
     else:
         raise Refusal(0x6981)
@@ -146,15 +146,15 @@ def _transparent(card: CardState, command: Command) -> tuple[TransparentFile, in
     if command.p1 & 0x80:
         if command.p1 & 0x60 or not command.p1 & 0x1F:
             raise Refusal(0x6A86)
-        file, offset = _addressed(card, command.p1 & 0x1F), command.p2
+        file, offset = addressed(card, command.p1 & 0x1F), command.p2
     else:
-        file, offset = _addressed(card, 0), command.p1 << 8 | command.p2
+        file, offset = addressed(card, 0), command.p1 << 8 | command.p2
     if not isinstance(file, TransparentFile):
         raise Refusal(0x6981)
     return file, offset
 
 
-def _addressed(card: CardState, sfi: int) -> ElementaryFile:
+def addressed(card: CardState, sfi: int) -> ElementaryFile:
     """The current file (0), or the one with a short identifier, which may become current."""
     if sfi == 0:
         if card.file is None:
@@ -170,7 +170,7 @@ def _addressed(card: CardState, sfi: int) -> ElementaryFile:
     return file
 
 
-def _require_read(card: CardState, file: ElementaryFile, number: int) -> None:
+def require_read(card: CardState, file: ElementaryFile, number: int) -> None:
     card.require(file.record_rules.read.get(number, file.spec.read))
 
 

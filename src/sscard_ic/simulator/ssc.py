@@ -2,62 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sscard_ic.apdu import Command
-from sscard_ic.simulator import authentication, records
+from sscard_ic.apdu.medical import CLASS as MEDICAL_CLASS
+from sscard_ic.simulator import authentication, locking, pin_service, records, secure_messaging
 from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.card_state import CardState
-from sscard_ic.simulator.files import MF_FID, Directory, ElementaryFile, RecordFile
-
-Handler = Callable[[CardState, Command], bytes]
-Table = dict[tuple[int, int], Handler]
-"""Handlers by CLA and INS."""
+from sscard_ic.simulator.cos.interpreter import Table
+from sscard_ic.simulator.files import MF_FID, Directory, ElementaryFile
+from sscard_ic.simulator.medical import MedicalAccount
 
 _CLASSES = frozenset((0x00, 0x04, 0x80, 0x84))
-_SECURE_MESSAGING = 0x04
 _ANY_FID, _CHILD_DIRECTORY, _CHILD_FILE, _PARENT = range(4)
 
 
 class SocialSecurityApplication:
     """The card's file system, SSSE and its children included (ref 01, 02 §1)."""
 
-    __slots__ = ("_card", "_handlers", "_instructions")
+    __slots__ = ("_account", "_card", "_classes", "_handlers", "_instructions", "_protected")
 
-    def __init__(self, card: CardState, dialect_commands: Table) -> None:
+    def __init__(self, card: CardState) -> None:
         self._card = card
-        self._handlers: Table = {**_COMMANDS, **dialect_commands}
-        self._instructions = {ins for _, ins in self._handlers}
+        self._account = MedicalAccount.of(card)
+        self._handlers: Table = {
+            **_COMMANDS,
+            **self._account.handlers,
+            **card.interpreter.commands,
+        }
+        self._classes = _CLASSES | {cla for cla, _ in self._account.handlers}
+        self._protected: Table = {
+            **{(0x04, ins): self._handlers[0x00, ins] for ins in _WITH_MAC_TOO},
+            **_WITH_MAC_ONLY,
+        }
+        self._instructions = {ins for _, ins in (*self._handlers, *self._protected)}
 
     def select(self, name: bytes, following: bool) -> bytes | None:
         """SELECT by name: an equal one first, then the first beginning so."""
+        locking.require_card(self._card)
         found = self._named(name, following)
         if found is None:
             return None
-        self._card.enter(found)
-        return _fci(found)
+        return _enter(self._card, found)
 
     def process(self, command: Command) -> bytes:
         """Any command but SELECT by name."""
+        card = self._card
         handler = self._handlers.get((command.cla, command.ins))
+        if self._account.prepared is not None and (command.cla != MEDICAL_CLASS or handler is None):
+            self._account.drop()
+        if card.blocked:
+            locking.admit(card, command)
+        if handler is None:
+            return self._process_protected(command)
+        return handler(card, command)
+
+    def _process_protected(self, command: Command) -> bytes:
+        """A command of which there is a form with MAC."""
+        handler = self._protected.get((command.cla, command.ins))
         if handler is None:
             raise Refusal(self._unknown(command))
-        return handler(self._card, command)
+        return secure_messaging.process(self._card, command, handler)
+
+    def pass_over(self) -> None:
+        """A prepared transaction falls: another command than its second one has come."""
+        self._account.drop()
 
     def deselect(self) -> None:
-        """Key and PIN states fall."""
+        """Key and PIN states fall, and what was prepared."""
+        self._account.drop()
         self._card.security.clear()
 
     def reset(self) -> None:
         """Back to the MF, nothing proved."""
+        self._account.drop()
         self._card.reset()
 
     def _unknown(self, command: Command) -> int:
-        if command.cla not in _CLASSES:
+        if command.cla not in self._classes:
             return 0x6E00
         if command.ins not in self._instructions:
             return 0x6D00
-        if (command.cla & ~_SECURE_MESSAGING, command.ins) in self._handlers:
+        if (command.cla & ~secure_messaging.BIT, command.ins) in self._handlers:
             return 0x6882
         return 0x6E00
 
@@ -87,7 +111,8 @@ def select_fid(card: CardState, command: Command) -> bytes:
     fid = int.from_bytes(command.data, "big")
     found = _find(card, command.p1, fid)
     if isinstance(found, ElementaryFile):
-        card.file = found
+        locking.require_unblocked(card)
+        card.file, card.cursor = found, None
         return b""
     return _enter(card, found)
 
@@ -95,8 +120,7 @@ def select_fid(card: CardState, command: Command) -> bytes:
 def _enter(card: CardState, directory: Directory | None) -> bytes:
     if directory is None:
         raise Refusal(0x6A82)
-    card.enter(directory)
-    return _fci(directory)
+    return locking.enter(card, directory)
 
 
 def _find(card: CardState, p1: int, fid: int) -> Directory | ElementaryFile | None:
@@ -129,21 +153,6 @@ def _selectable(file: ElementaryFile) -> bool:
     return file.spec.structure != "internal"
 
 
-def _fci(directory: Directory) -> bytes:
-    """The FCI template in the FCI records of the directory or its parent; none: no data.
-
-    A record is 70 L FID L 6F… (ref 11 §5.4).
-    """
-    fid = directory.spec.fid.to_bytes(2, "big")
-    for holder in (directory, directory.parent):
-        file = holder.internal_file(holder.spec.fci_sfi) if holder is not None else None
-        if isinstance(file, RecordFile):
-            for record in file.records:
-                if record[2:4] == fid:
-                    return record[5:]
-    return b""
-
-
 _COMMANDS: Table = {
     (0x00, 0xA4): select_fid,
     (0x00, 0xB2): records.read_record,
@@ -157,3 +166,14 @@ _COMMANDS: Table = {
     (0x00, 0x20): authentication.verify,
     (0x80, 0x5E): authentication.change_pin,
 }
+
+_WITH_MAC_TOO = (0xB0, 0xB2, 0xD6, 0xDC, 0xE2, 0x82, 0x88)
+"""INS of the commands in class 00 that have a form with MAC in class 04."""
+
+_WITH_MAC_ONLY: Table = {
+    (0x84, 0x24): pin_service.change_or_unblock,
+    (0x84, 0x1E): locking.block_application,
+    (0x84, 0x18): locking.unblock_application,
+    (0x84, 0x16): locking.block_card,
+}
+"""Commands of the issuer; a handler gets them without their MAC, in class 80."""
