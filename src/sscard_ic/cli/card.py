@@ -9,6 +9,7 @@ import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.card import check_profile, recognise
+from sscard_ic.cli import card_account, card_service
 from sscard_ic.cli.common import json_option, print_json, say
 from sscard_ic.cli.ledgers import ledger_option, ledger_path, open_ledger
 from sscard_ic.cli.readers import reader_option, session
@@ -66,6 +67,10 @@ def activate_command(
         say(Text("这是重放的记录，台账未作登记。", "It was a recording; no ledger was told."))
     elif not done.recorded:
         say(Text("台账中没有此卡，未作登记。", "No ledger knows this card; nothing was recorded."))
+
+
+card_account.register(card)
+card_service.register(card)
 
 
 def _ledger(path: Path | None) -> AbstractContextManager[Ledger | None]:
