@@ -11,7 +11,13 @@ PASSPHRASE = Secret(b"correct horse")
 CREATED = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def key(level: str, use: str = "external", length: int = 16, groups: int = 1) -> Key:
+def key(
+    level: str,
+    use: str = "external",
+    length: int = 16,
+    groups: int = 1,
+    algorithm: str = "card",
+) -> Key:
     """A key as a profile declares it."""
     return Key.model_validate(
         {
@@ -21,6 +27,7 @@ def key(level: str, use: str = "external", length: int = 16, groups: int = 1) ->
             "level": level,
             "length": length,
             "groups": groups,
+            "algorithm": algorithm,
         }
     )
 
@@ -30,4 +37,5 @@ KEYS = {
     "UKSSSE": key("P1", groups=3),
     "STK": key("N2", "mac", length=8),
     "MKSSSE": key("maker", "master"),
+    "DTK": key("P1", "tac", algorithm="3des"),
 }

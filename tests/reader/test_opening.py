@@ -94,6 +94,22 @@ def test_virtual_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert open_slot("virtual:new:urumqi").wait_card()
 
 
+def test_the_contactless_face_of_a_virtual_card(tmp_path: Path) -> None:
+    image = new_blank(load("dalian"), tmp_path)
+    by_contacts = open_connection(f"virtual:{image}")
+    atr = by_contacts.atr
+    by_contacts.close()
+    card = open_connection(f"virtual:contactless:{image}")
+    assert (card.protocol, card.atr[:4].hex().upper()) == ("T=1", "3B8D8001")
+    assert card.atr[4:-1] == atr[4:]
+    assert card.transmit(SELECT_MF) == b"\x6a\x82"
+    card.close()
+    with pytest.raises(ProtocolMismatch, match="T=1"):
+        open_connection(f"virtual:contactless:{image}", protocol="T=0")
+    with pytest.raises(InputError, match="a deck"):
+        open_slot(f"virtual:contactless:{image}")
+
+
 def test_a_recorded_session(tmp_path: Path) -> None:
     file = tmp_path / "select.trace"
     with file.open("w", encoding="utf-8") as out:
@@ -129,6 +145,7 @@ def test_a_virtual_card_speaks_one_protocol(tmp_path: Path, protocol: Any) -> No
         ("virtual:", "unknown reader", "virtual:FILE"),
         ("virtual", "unknown reader", "virtual:FILE"),
         ("virtual:dir:", "unknown reader", "virtual:FILE"),
+        ("virtual:contactless:", "unknown reader", "virtual:FILE"),
         ("replay:", "unknown reader", "replay:FILE"),
         ("virtual:dir:/nowhere", "works on one card", "virtual:FILE"),
         ("all", "works on one card", "virtual:FILE"),

@@ -7,6 +7,7 @@ from importlib import metadata
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli.checkup import Finding, Machine
+from sscard_ic.cli.key_options import IN_PROCESS
 from sscard_ic.cli.readers_command import state_words
 from sscard_ic.reader import list_readers
 from sscard_ic.reader.choice import PSAM_ENVIRONMENT, SeenReader, psam_reader
@@ -70,14 +71,18 @@ def _readers(machine: Machine, found: tuple[ReaderState, ...]) -> Iterator[Findi
             "\n".join(f"{name}  {state.en}" for name, state in words),
         ),
     )
-    if setting:
-        yield fault or _psam(setting, psam)
+    if setting and not setting.startswith(IN_PROCESS):
+        empty = any(state.name == psam and state.card == "absent" for state in found)
+        yield fault or _psam(setting, psam, empty=empty)
 
 
 _PSAM = Text("PSAM 读写器", "PSAM's reader")
 
 
-def _psam(setting: str, psam: str | None) -> Finding:
+def _psam(setting: str, psam: str | None, *, empty: bool) -> Finding:
+    if psam is not None and empty:
+        hint = Text("插入 PSAM 卡", "insert the PSAM")
+        return Finding("psam", _PSAM, "note", Text(f"{psam}：空", f"{psam}: empty"), hint)
     if psam is not None:
         return Finding("psam", _PSAM, "ok", Text(psam, psam))
     return Finding(

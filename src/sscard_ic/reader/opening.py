@@ -1,7 +1,8 @@
 """From the words of ``--reader`` to a connection, a slot, or several slots.
 
 =========================  ==================================================================
-``virtual:FILE``           the card in an image file
+``virtual:FILE``           the card in an image file; ``virtual:contactless:FILE``: by its
+                           contactless face
 ``virtual:new:PROFILE``    a new virtual blank; as a slot: as many as are needed
 ``virtual:dir:DIR``        a deck: the images of a folder, one after the other; slots only
 ``replay:FILE``            a recorded session as a card; ``replay:tolerant:FILE``: in any order
@@ -63,10 +64,11 @@ _DECK_FORMS = Text(
     "write the name or number of a reader, all, virtual:dir:DIR (a deck) or virtual:new:PROFILE",
 )
 
-_Kind = Literal["pcsc", "file", "new", "dir", "replay", "tolerant"]
+_Kind = Literal["pcsc", "file", "contactless", "new", "dir", "replay", "tolerant"]
 _PREFIXES: dict[str, _Kind] = {
     "virtual:dir:": "dir",
     "virtual:new:": "new",
+    "virtual:contactless:": "contactless",
     "virtual:": "file",
     "replay:tolerant:": "tolerant",
     "replay:": "replay",
@@ -107,12 +109,17 @@ def is_recording(explicit: str | None) -> bool:
 
 
 def open_connection(
-    spec: str | None = None, *, access: Access = "shared", protocol: ProtocolChoice = "any"
+    spec: str | None = None,
+    *,
+    access: Access = "shared",
+    protocol: ProtocolChoice = "any",
+    psam: str | None = None,
 ) -> Connection:
     """The card of one reader, powered; ``spec`` as in ``--reader``.
 
-    ``access`` concerns PC/SC readers alone: a virtual card has one user anyway. Raises
-    :class:`ReaderError` for what reader and card do, :class:`InputError` for the words.
+    ``access`` concerns PC/SC readers alone: a virtual card has one user anyway. ``psam`` is the
+    full name of the reader with the PSAM, where it is not the one that ``SSCARD_PSAM`` names.
+    Raises :class:`ReaderError` for what reader and card do, :class:`InputError` for the words.
     """
     asked = reader_spec(spec) or ""
     kind, rest = _parse(asked, _CARD_FORMS)
@@ -123,7 +130,7 @@ def open_connection(
             hint=_CARD_FORMS,
         )
     if kind == "pcsc":
-        return open_pcsc(_chosen(rest), access=access, protocol=protocol)
+        return open_pcsc(_chosen(rest, psam), access=access, protocol=protocol)
     return _speaking(_in_process(kind, rest), protocol, asked)
 
 
@@ -202,10 +209,10 @@ def _parse(asked: str, forms: Text) -> tuple[_Kind, str]:
     raise InputError(Text("不认识的读写器", "unknown reader"), where=asked, hint=forms)
 
 
-def _chosen(words: str) -> str:
+def _chosen(words: str, psam: str | None = None) -> str:
     """The full name of the PC/SC reader that ``words`` mean."""
     try:
-        return choose_reader(words, _seen(), os.environ.get(PSAM_ENVIRONMENT))
+        return choose_reader(words, _seen(), psam or os.environ.get(PSAM_ENVIRONMENT))
     except (BindingMissing, NoService, NoReader) as error:
         if words and (hint := _form_of_path(Path(words))):
             raise InputError(
@@ -232,7 +239,7 @@ def _in_process(kind: _Kind, rest: str) -> Connection:
     if kind == "new":
         return open_virtual(new_blank(load(rest), home_dir() / "cards"))
     path = Path(rest)
-    if kind != "file":
+    if kind not in ("file", "contactless"):
         return open_replay(path, tolerant=kind == "tolerant")
     if path.is_dir():
         raise InputError(
@@ -240,7 +247,7 @@ def _in_process(kind: _Kind, rest: str) -> Connection:
             where=rest,
             hint=Text("请写其中的一个映像文件", "name one of the images in it"),
         )
-    return open_virtual(path)
+    return open_virtual(path, interface="contact" if kind == "file" else "contactless")
 
 
 def _speaking(connection: Connection, protocol: ProtocolChoice, asked: str) -> Connection:

@@ -9,15 +9,18 @@ from pathlib import Path
 from sscard_ic.base.errors import CardError, InputError, Text
 from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.profile import CardProfile
+from sscard_ic.profile.psam import PsamProfile
 from sscard_ic.reader.connection import Connection, TransmissionProtocol, always
 from sscard_ic.reader.errors import CardRemoved, MuteCard, ReaderBusy, ReaderError
 from sscard_ic.simulator import (
     CardLost,
     FaultFileError,
     ImageInUse,
+    Interface,
     Loss,
     VirtualCard,
     blank,
+    blank_psam,
     move_image,
     open_card,
 )
@@ -98,9 +101,9 @@ _LOSSES: dict[Loss, tuple[type[ReaderError], Text, Text]] = {
 }
 
 
-def open_virtual(path: Path) -> VirtualConnection:
-    """The card in the image ``path``, with the faults on order for it."""
-    card = open_card(path)
+def open_virtual(path: Path, *, interface: Interface = "contact") -> VirtualConnection:
+    """The card in the image ``path``, with the faults on order for it, by one of its faces."""
+    card = open_card(path, interface=interface)
     try:
         return VirtualConnection(card, str(path))
     except BaseException:
@@ -114,6 +117,14 @@ def new_blank(profile: CardProfile, directory: Path) -> Path:
     serial = secrets.token_bytes(SERIAL_LENGTH)
     path = directory / f"{serial.hex().upper()}.img"
     blank(profile, serial, path=path).close()
+    return path
+
+
+def new_psam(profile: PsamProfile, directory: Path, name: str) -> Path:
+    """A new blank PSAM with a fresh chip serial, as the image ``name`` in ``directory``."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / name
+    blank_psam(profile, secrets.token_bytes(SERIAL_LENGTH), path=path).close()
     return path
 
 
