@@ -37,16 +37,20 @@ class Masked:
     @classmethod
     def of(cls, *parts: Part) -> Masked:
         """The parts one after the other."""
-        joined: list[bytearray | int] = []
+        if len(parts) == 1:
+            return cls(parts) if parts[0] else cls()
+        joined: list[bytes | bytearray | int] = []
         for part in parts:
             last = joined[-1] if joined else None
             if isinstance(part, bytes) and isinstance(last, bytearray):
                 last += part
+            elif isinstance(part, bytes) and isinstance(last, bytes):
+                joined[-1] = bytearray(last + part)
             elif isinstance(part, int) and isinstance(last, int):
                 joined[-1] = last + part
             elif part:
-                joined.append(bytearray(part) if isinstance(part, bytes) else part)
-        return cls(tuple([each if isinstance(each, int) else bytes(each) for each in joined]))
+                joined.append(part)
+        return cls(tuple([bytes(p) if isinstance(p, bytearray) else p for p in joined]))
 
     @classmethod
     def parse(cls, text: str) -> Masked:
@@ -77,7 +81,10 @@ class Masked:
         return cls.of(*parts)
 
     def __len__(self) -> int:
-        return sum([len(part) if isinstance(part, bytes) else part for part in self.parts])
+        size = 0
+        for part in self.parts:
+            size += part if isinstance(part, int) else len(part)
+        return size
 
     def __str__(self) -> str:
         return " ".join(
@@ -111,15 +118,20 @@ class Masked:
         return b"".join(part if isinstance(part, bytes) else bytes(part) for part in self.parts)
 
     def cut(self, start: int, stop: int) -> Masked:
-        """The bytes from ``start`` to before ``stop``."""
+        """The bytes from ``start`` to before ``stop``, as far as there are any."""
+        if len(self.parts) == 1 and isinstance(self.parts[0], bytes):
+            return Masked.of(self.parts[0][max(start, 0) : max(stop, 0)])
         parts: list[Part] = []
         at = 0
         for part in self.parts:
-            first, last = max(start - at, 0), min(stop - at, _size(part))
+            if at >= stop:
+                break
+            size = part if isinstance(part, int) else len(part)
+            first, last = max(start - at, 0), min(stop - at, size)
             if first < last:
-                parts.append(part[first:last] if isinstance(part, bytes) else last - first)
-            at += _size(part)
-        return Masked.of(*parts)
+                parts.append(last - first if isinstance(part, int) else part[first:last])
+            at += size
+        return Masked(tuple(parts))  # pieces of parts that alternate do so too
 
 
 def hidden_text(count: int) -> str:

@@ -424,6 +424,14 @@ def _masked(text: str) -> Masked:
         raise _WrongLine(error.what.zh, error.what.en) from error
 
 
+def parse_command(text: str) -> Masked:
+    """What :func:`command_text` wrote; raises :class:`MaskError`."""
+    try:
+        return _command(text)
+    except _WrongLine as error:
+        raise MaskError(error.what) from None
+
+
 def _command(text: str) -> Masked:
     if text.startswith(_RAW):
         return _masked(text.removeprefix(_RAW))

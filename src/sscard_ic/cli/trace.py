@@ -13,6 +13,7 @@ import click
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.cli import trace_table
 from sscard_ic.cli.common import FAILED, json_option, say
+from sscard_ic.cli.explain import brief_option, make_explainer, profile_option
 from sscard_ic.reader.opening import ENVIRONMENT
 from sscard_ic.reader.replay import open_replay
 from sscard_ic.reader.trace import Recording
@@ -78,13 +79,18 @@ def record(
 
 @trace.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--explain", "in_words", is_flag=True, help="In words 用文字解释.")
+@profile_option
+@brief_option
 @json_option
-def show(file: Path, as_json: bool) -> None:
-    """Show a recorded session as a table 查看记录.
+def show(file: Path, in_words: bool, profile_name: str | None, brief: bool, as_json: bool) -> None:
+    """Show a recorded session as a table, or in words 查看记录.
 
     What can be read of a damaged file is shown, with the lines that cannot; exit code 1 then.
     """
-    whole = trace_table.show(read_trace(file), str(file), as_json)
+    words = in_words or brief or profile_name is not None
+    explainer = make_explainer(profile_name) if words else None
+    whole = trace_table.show(read_trace(file), str(file), as_json, explainer, brief=brief)
     if not whole:
         click.get_current_context().exit(FAILED)
 

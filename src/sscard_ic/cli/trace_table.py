@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import click
@@ -24,8 +24,12 @@ from sscard_ic.apdu.trace import (
     damage_error,
     scan,
 )
+from sscard_ic.base.errors import Text
+from sscard_ic.cli import explained
 from sscard_ic.cli.common import language, print_json, stdout_console, tr
 from sscard_ic.cli.tables import print_table
+from sscard_ic.explain import Explainer, Explanation
+from sscard_ic.explain.traces import explain_step
 from sscard_ic.reader.replay import failure_text
 
 _LONG = 64
@@ -66,8 +70,18 @@ class _Sums:
             self.microseconds += exchange.outcome.microseconds
 
 
-def show(content: bytes, where: str, as_json: bool) -> bool:
-    """Print a trace file; whether all of it could be read."""
+def show(
+    content: bytes,
+    where: str,
+    as_json: bool,
+    explainer: Explainer | None = None,
+    *,
+    brief: bool = False,
+) -> bool:
+    """Print a trace file; whether all of it could be read.
+
+    With an ``explainer`` in words: each exchange in one line, and unless ``brief`` part by part.
+    """
     events = list(scan(content))
     damages = [event for event in events if isinstance(event, Damage)]
     sessions = _sessions(event for event in events if not isinstance(event, Damage))
@@ -77,7 +91,9 @@ def show(content: bytes, where: str, as_json: bool) -> bool:
             if isinstance(step, Exchange):
                 sums.add(step)
     if as_json:
-        print_json(_json(sessions, sums, damages))
+        print_json(_json(sessions, sums, damages, explainer))
+    elif explainer is not None:
+        _print_explained(sessions, sums, explainer, brief)
     else:
         _print(sessions, sums)
     _tell(damages, where)
@@ -128,6 +144,35 @@ def _print(sessions: list[_Session], sums: _Sums) -> None:
         click.echo()
     if sessions:
         click.echo(_summary(len(sessions), sums))
+
+
+def _print_explained(
+    sessions: list[_Session], sums: _Sums, explainer: Explainer, brief: bool
+) -> None:
+    number = 0
+    for session in sessions:
+        click.echo(_title(session.opened))
+        explainer.begin()
+        for step in session.steps:
+            number += isinstance(step, Exchange)
+            told = _with_failure(step, explain_step(step, explainer))
+            shown = str(number) if isinstance(step, Exchange) else "R"
+            click.echo("\n".join(explained.lines(told, shown, brief=brief)))
+        click.echo()
+    if sessions:
+        click.echo(_summary(len(sessions), sums))
+
+
+def _with_failure(step: Reset | Exchange, told: Explanation) -> Explanation:
+    """The words of a step, with the cause where no answer came."""
+    if isinstance(step.outcome, NoAnswer):
+        cause = failure_text(step.outcome.kind)
+        said = Text(f"无应答：{cause.zh}", f"no answer: {cause.en}")
+    elif step.outcome is None and isinstance(step, Exchange):
+        said = Text("记录在此中断", "cut off here")
+    else:
+        return told
+    return replace(told, remarks=(*told.remarks, said))
 
 
 def _print_table(titles: tuple[str, ...], rows: list[tuple[str, ...]], title: str) -> None:
@@ -220,9 +265,11 @@ def _count(number: int, thing: str) -> str:
 # -- for a program ---------------------------------------------------------------------------
 
 
-def _json(sessions: list[_Session], sums: _Sums, damages: list[Damage]) -> dict[str, Any]:
+def _json(
+    sessions: list[_Session], sums: _Sums, damages: list[Damage], explainer: Explainer | None
+) -> dict[str, Any]:
     return {
-        "sessions": [_session_json(session) for session in sessions],
+        "sessions": [_session_json(session, explainer) for session in sessions],
         "exchanges": sums.exchanges,
         "sent": sums.sent,
         "received": sums.received,
@@ -233,8 +280,13 @@ def _json(sessions: list[_Session], sums: _Sums, damages: list[Damage]) -> dict[
     }
 
 
-def _session_json(session: _Session) -> dict[str, Any]:
+def _session_json(session: _Session, explainer: Explainer | None) -> dict[str, Any]:
     opened = session.opened
+    if explainer is None:
+        events = [_step_json(step) for step in session.steps]
+    else:
+        explainer.begin()
+        events = [_explained_json(step, explainer) for step in session.steps]
     return {
         "line": opened.line,
         "reader": opened.reader,
@@ -242,9 +294,20 @@ def _session_json(session: _Session) -> dict[str, Any]:
         "protocol": opened.protocol,
         "redacted": opened.redacted,
         "program": opened.program,
-        "events": list(map(_step_json, session.steps)),
+        "events": events,
         "closed": session.closed,
+        **({} if explainer is None else {"profile": explainer.profile.name}),
     }
+
+
+def _explained_json(step: Reset | Exchange, explainer: Explainer) -> dict[str, Any]:
+    told = explained.to_json(explain_step(step, explainer))
+    shown = _step_json(step)
+    if "command" in shown:
+        shown["command"] = told["command"]
+    if "data" in shown:
+        shown["data"] = told["data"]
+    return {**shown, "explained": told}
 
 
 def _step_json(step: Reset | Exchange) -> dict[str, Any]:
