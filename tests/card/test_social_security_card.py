@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,13 @@ from sscard_ic.card import (
     WrongPin,
     check_profile,
     recognise,
+    reset_pin,
+    unblock_pin,
 )
 from sscard_ic.keys import SoftwareVault
-from sscard_ic.profile import load
-from sscard_ic.profile.dialect import Features, Settings
+from sscard_ic.profile import find_items, load
+from sscard_ic.profile.cos.t514 import T514Settings
+from sscard_ic.profile.dialect import Features
 from sscard_ic.profile.values import decode
 from sscard_ic.reader import Tally, open_session
 from sscard_ic.reader.virtual import VirtualConnection
@@ -41,6 +45,11 @@ from sscard_ic.simulator import blank
 def text(card: Issued, values: dict[str, bytes], path: str) -> str:
     (place,) = [p for p in card.profile.structure.locate_all() if p.path == path]
     return decode(place.item, values[path]).text
+
+
+def files(paths: Iterable[str]) -> set[str]:
+    """The files in which items lie."""
+    return {".".join(path.split("#")[0].split(".")[:2]) for path in paths}
 
 
 def test_basic_information_is_what_the_row_said(dalian_card: Issued) -> None:
@@ -76,11 +85,28 @@ def test_a_whole_card_with_the_pin_alone(dalian_card: Issued) -> None:
     card.verify_pin(INITIAL_PIN)
     reading = card.read(dalian_card.profile.structure.locate_all())
     assert text(dalian_card, reading.values, "DF01.EF06.28") == sample_row("dalian", 1)["AAC067"]
-    assert set(reading.closed) == {"SSSE.EF07", "SSSE.EF08"}
+    # ref 01 §10.4: opened by keys alone, or by PIN and key.
+    assert files(reading.closed) == {
+        "SSSE.EF07",
+        "SSSE.EF08",
+        "DF04.EF06",
+        "DF06.EF05",
+        "DF06.EF06",
+        "DF07.EF05",
+        "DF07.EF06",
+        "DF07.EF07",
+    }
 
 
 def test_a_whole_card_with_keys_alone(dalian_card: Issued) -> None:
     reading = dalian_card.card().read(dalian_card.profile.structure.locate_all())
+    assert files(reading.closed) == {"DF04.EF06", "DF04.EF08"}, "PIN and key; PIN"
+
+
+def test_a_whole_card_with_pin_and_keys(dalian_card: Issued) -> None:
+    card = dalian_card.card()
+    card.verify_pin(INITIAL_PIN)
+    reading = card.read(dalian_card.profile.structure.locate_all())
     assert reading.closed == {}
     assert reading.values["SSSE.EF08"].startswith(b"\xff\xd8")
     assert len(reading.values["SSSE.EF08"]) == 4096
@@ -157,6 +183,53 @@ def test_changed_pin_replaces_the_old_one(dalian_card: Issued) -> None:
         card.verify_pin(INITIAL_PIN)
 
 
+def _is_open(dalian_card: Issued, card: SocialSecurityCard) -> bool:
+    """Whether the holder's PIN opens DF01 EF05 now; closed, its rule is told."""
+    place = find_items(dalian_card.profile, "DF01.EF05.20")[0]
+    reading = card.read([place])
+    if place.path in reading.values:
+        return True
+    assert reading.closed == {place.path: place.read}
+    return False
+
+
+def test_a_wrong_pin_closes_what_the_right_one_opened(dalian_card: Issued) -> None:
+    card = dalian_card.card(with_keys=False)
+    card.verify_pin(INITIAL_PIN)
+    assert _is_open(dalian_card, card)
+    with pytest.raises(WrongPin):
+        card.verify_pin(Secret(bytes.fromhex("999999")))
+    assert not _is_open(dalian_card, card)
+    card.verify_pin(INITIAL_PIN)
+    assert _is_open(dalian_card, card)
+
+
+def test_a_wrong_old_pin_closes_what_the_right_one_opened(dalian_card: Issued) -> None:
+    card = dalian_card.card(with_keys=False)
+    card.verify_pin(INITIAL_PIN)
+    with pytest.raises(WrongPin):
+        card.change_pin(Secret(bytes.fromhex("999999")), NEW_PIN)
+    assert not _is_open(dalian_card, card)
+
+
+@pytest.mark.parametrize("service", ["unblock", "reset"])
+def test_the_pin_service_closes_what_the_pin_opened(dalian_card: Issued, service: str) -> None:
+    card = dalian_card.card()
+    card.verify_pin(INITIAL_PIN)
+    place = find_items(dalian_card.profile, "DF04.EF08")[0]
+    assert card.opens(place) or card.read([place]).closed == {}
+    unblock_pin(card) if service == "unblock" else reset_pin(card, NEW_PIN)
+    assert card.read([place]).closed == {place.path: place.read}
+
+
+def test_the_master_file_ends_what_the_pin_opened(dalian_card: Issued) -> None:
+    """Some systems forget the PIN there (ref 11 §2.3); no session relies on the others."""
+    card = dalian_card.card(with_keys=False)
+    card.verify_pin(INITIAL_PIN)
+    card.enter("MF")
+    assert not _is_open(dalian_card, card)
+
+
 def test_recognition(dalian_card: Issued, urumqi_card: Issued) -> None:
     assert recognise(dalian_card.session()).name == "regions/dalian"
     assert recognise(urumqi_card.session()).name == "regions/urumqi"
@@ -215,24 +288,27 @@ def test_exchanges_of_basic_information(
 def test_a_card_that_truncates_mixed_files_is_read_completely(
     tmp_path: Path, plant_vault: SoftwareVault
 ) -> None:
-    settings = Settings(mixed_all="truncate")
+    settings = T514Settings(mixed_all="truncate")
     card = issue(tmp_path, plant_vault, "urumqi", settings=settings)
     assert len(card.card().read_basic().values) == 14
     assert len(card.card(with_keys=False).read_basic().values) == 6
 
 
+@pytest.mark.parametrize("region", ["dalian", "urumqi"])
 @pytest.mark.parametrize("loading", ["plain", "enciphered", "enciphered_mac"])
 def test_every_way_of_loading_keys_makes_the_same_card(
-    tmp_path: Path, plant_vault: SoftwareVault, loading: str
+    tmp_path: Path, plant_vault: SoftwareVault, loading: str, region: str
 ) -> None:
-    settings = Settings.model_validate({"key_loading": loading})
-    card = issue(tmp_path, plant_vault, "dalian", settings=settings)
+    """Under control keys of 3DES and of SM4."""
+    settings = T514Settings.model_validate({"key_loading": loading})
+    card = issue(tmp_path, plant_vault, region, settings=settings)
     records = {
         path: state
         for path, state in card.chip.persistent_state().items()
         if "/EF80/" in path and not path.endswith("/tries")
     }
-    assert len(records) == 1 + 14 + 38
+    keys = sum(key.groups for key in card.profile.keys.values())
+    assert len(records) == keys + 1
 
 
 def test_raw_reads_by_tag(dalian_card: Issued) -> None:

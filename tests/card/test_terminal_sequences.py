@@ -1,7 +1,8 @@
 """Card sides of the sequences that public terminal programs send, on an issued virtual card.
 
-ref 01 §10.6 (external authentication, second generation) and 09 §2 items 3-8. The terminal's
-computations stand here once more, from the formulas, so that card and test agree by themselves.
+ref 01 §10.6 (external authentication, second and third generation) and 09 §2 items 3-8. The
+terminal's computations stand here once more, from the formulas, so that card and test agree by
+themselves.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import pytest
 from tests.support.plant import Issued
 
-from sscard_ic.crypto import des
+from sscard_ic.crypto import des, sm4
 from sscard_ic.crypto.published import published_test_key
 from sscard_ic.reader.virtual import VirtualConnection
 
@@ -98,6 +99,32 @@ def test_kiosk_writes_after_external_authentication(dalian_card: Issued) -> None
     for command in updates:
         assert wire(command) == "9000", command
     assert wire("00B2093020").startswith("091ED5C5C8FD")
+
+
+def psam_session(atr: bytes, root: str, city: str, challenge: bytes) -> bytes:
+    """What BFDE leaves in an SM4 PSAM: card factor, city factor, R ‖ 00×8 (01 §10.6 step 6)."""
+    key = published_test_key(root, 1, 16, "sm4")
+    for factor in (f"{city}sx".encode(), atr[-8:]):
+        key = sm4.encrypt(key, factor + bytes(b ^ 0xFF for b in factor))
+    return sm4.encrypt(key, challenge + bytes(8))
+
+
+def test_kiosk_writes_a_third_generation_card(urumqi_card: Issued) -> None:
+    """01 §10.6, third column: R and R ‖ 00 into the PSAM, XOR fold, Lc 11 with version 01."""
+    wire = Wire(urumqi_card)
+    assert wire(SELECT_SSSE) == "611C"
+    assert wire("00A4000002EF05") == "9000"
+    assert wire("00B2010412").startswith("0110650100D156000005")
+    update = "00DC06280606" + "0420370101"
+    assert wire(update) == "6982"
+    challenge = bytes.fromhex(wire("0084000008")[:-4])
+    session = psam_session(wire.atr, "UKSSSE", "650100", challenge)
+    block = sm4.encrypt(session, challenge + bytes(8))
+    folded = bytes(left ^ right for left, right in zip(block[:8], block[8:], strict=True))
+    assert wire(f"0082000411{(folded + challenge).hex()}01") == "9000"
+    assert wire(update) == "9000"
+    assert wire("00DC0830140812" + b"11010519491231002X".hex()) == "9000"
+    assert wire("00B2062806") == "0604203701019000"
 
 
 def test_a_wrong_cryptogram_opens_nothing(dalian_card: Issued) -> None:

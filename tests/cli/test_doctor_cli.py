@@ -285,11 +285,26 @@ def readers(tree: Tree, look: Callable[[], tuple[ReaderState, ...]]) -> dict[str
 def test_readers_and_their_cards(tree: Tree) -> None:
     tree.environment["SSCARD_PSAM"] = "sam"
     found = readers(tree, lambda: FOUND)
-    assert {finding.state for finding in found.values()} == {"ok"}
+    assert {name for name, finding in found.items() if finding.state != "ok"} == {"psam"}
     assert told(found["binding"]).strip() == "pyscard 9.9 of pyscard"
     lines = found["readers"].what.en.splitlines()
     assert lines == ["1  ACME 00 00  card, in use", "2  ACME SAM  PSAM, empty"]
-    assert "ACME SAM" in told(found["psam"])
+    assert "ACME SAM: empty" in told(found["psam"])
+
+
+@pytest.mark.usefixtures("binding")
+def test_a_psam_in_its_reader(tree: Tree) -> None:
+    tree.environment["SSCARD_PSAM"] = "sam"
+    sam = ReaderState("ACME SAM", 1, "present", in_use=False, exclusive=False, atr=b"\x3b\x00")
+    finding = readers(tree, lambda: (FOUND[0], sam))["psam"]
+    assert finding.state == "ok"
+    assert told(finding).strip() == "ACME SAM"
+
+
+@pytest.mark.usefixtures("binding")
+def test_a_psam_that_needs_no_reader(tree: Tree) -> None:
+    tree.environment["SSCARD_PSAM"] = "virtual:psam.img"
+    assert "psam" not in readers(tree, lambda: FOUND)
 
 
 @pytest.mark.usefixtures("binding")

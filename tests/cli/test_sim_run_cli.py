@@ -85,6 +85,16 @@ def test_a_card_is_served_until_it_is_stopped(
     driver.wait(lambda: not driver.present)
 
 
+@pytest.mark.parametrize("deck", [False, True])
+def test_the_contactless_face(tmp_path: Path, driver: VpcdDriver, deck: bool) -> None:
+    (image,) = make(tmp_path, "a")
+    given = ["--deck", str(tmp_path)] if deck else [image]
+    with running(*given, "--contactless", "--port", str(driver.port)):
+        driver.wait(lambda: driver.seen == 1)
+        assert driver.power_on().startswith(bytes.fromhex("3B8D8001"))
+        assert driver.apdu("00A4000000") == "6A82"
+
+
 def test_two_cards_take_two_slots_and_events_are_json_lines(tmp_path: Path) -> None:
     images = make(tmp_path, "a", "b")
     base = two_ports()

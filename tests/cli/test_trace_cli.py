@@ -71,7 +71,7 @@ def test_a_command_is_recorded_without_what_it_read(desk: Desk) -> None:
     recorded = desk.record("--", "read", "--json", "--reader", desk.card)
     assert recorded.exit_code == 0
     assert recorded.stdout == plain.stdout
-    assert recorded.stderr == f"Recorded 6 exchanges: {desk.trace}\n"
+    assert recorded.stderr == f"Recorded 7 exchanges: {desk.trace}\n"
     assert desk.text.startswith("# sscard trace 1\n")
     assert "\n> 00A404000F7378312E73682EC9E7BBE1B1A3D5CF\n< 6118 " in desk.text
     values = {item["zh"]: item["value"] for item in json.loads(plain.stdout)["items"]}
@@ -167,7 +167,7 @@ def test_the_exit_code_is_that_of_the_command(desk: Desk) -> None:
 def test_a_session_that_fails_is_recorded(desk: Desk) -> None:
     result = desk.record("--", "read", "没有这一项", "--reader", desk.card)
     assert result.exit_code == 1
-    assert "Recorded 3 exchanges" in result.stderr
+    assert "Recorded 4 exchanges" in result.stderr
     assert desk.sscard("trace", "show", str(desk.trace)).exit_code == 0
 
 

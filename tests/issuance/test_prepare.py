@@ -14,7 +14,7 @@ from PIL import Image
 
 from sscard_ic.base.secret import Secret
 from sscard_ic.codec.text import decode_an, join_name
-from sscard_ic.crypto.mac import retail_mac
+from sscard_ic.crypto.suites import SUITES
 from sscard_ic.issuance import prepare as module
 from sscard_ic.issuance.checks import check_file
 from sscard_ic.issuance.importing import import_file
@@ -32,8 +32,7 @@ class FixedKey:
     """A macer with one key for everything."""
 
     def mac(self, key: CardKey, data: bytes, iv: bytes = bytes(8)) -> bytes:
-        self.asked = key
-        return retail_mac(b"\xe1" * 16, data, iv)
+        return SUITES[key.algorithm].mac(b"\xe1" * 16, data, iv)
 
 
 def planner(profile: CardProfile, day: date = date(2026, 11, 21), **changes: object) -> Planner:
@@ -72,6 +71,15 @@ def test_the_authentication_code_of_the_reference(dalian: CardProfile) -> None:
     identity = Identity(historical_prefix=historical[:7], authentication_code="unset")
     unset = planner(dalian, issuer=issuer, identity=identity).identification_code(historical)
     assert unset == "511900D156000005000013DFFFFFFFFF"
+
+
+def test_the_authentication_code_of_an_sm4_card(urumqi: CardProfile) -> None:
+    # ref 11 §5.5 with an SM4 IRK, ref 02 §4.1; the code: crypto_sm4.toml.
+    assert urumqi.region is not None
+    issuer = urumqi.region.issuer.model_copy(update={"division_code": "511900"})
+    historical = bytes.fromhex("00814842428653" + "5119000013DF")
+    code = planner(urumqi, issuer=issuer).identification_code(historical)
+    assert code == "511900D156000005000013DF323EC0F0"
 
 
 def test_the_code_is_asked_for_with_the_card_s_own_key(

@@ -15,6 +15,7 @@ from sscard_ic.base import SscardError
 from sscard_ic.base.secret import Secretive
 from sscard_ic.card import SocialSecurityCard
 from sscard_ic.card.habits import Habits
+from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.keys import CardKey, Protection, SoftwareVault
 from sscard_ic.ledger import CardState, Ledger, Phase, Step
@@ -27,6 +28,7 @@ from sscard_ic.reader.wrappers import Wrapper
 PATIENCE = 60
 WORKERS = 8
 ROWS = 20
+_CITIES: tuple[tuple[str, Algorithm], ...] = (("210200", "3des"), ("650100", "sm4"))
 
 Result = TypeVar("Result")
 
@@ -49,15 +51,16 @@ def at_once(jobs: Sequence[Callable[[], Result]]) -> list[Result]:
 
 
 def test_keys_answer_every_thread_alike(plant_vault: SoftwareVault) -> None:
-    """Cards of two cities in turn, through every capability that a station uses."""
+    """Cards of two cities, 3DES and SM4, in turn; every capability that a station uses."""
     sealer = plant_vault.sealer()
 
     def use(worker: int) -> list[bytes]:
         answers = []
         for number in range(40):
             factor = (number * WORKERS + worker).to_bytes(8, "big")
-            key = CardKey("UKSSSE", 1, ("210200", "650100")[number % 2], factor)
-            control = CardKey("MKSSSE", 1, key.division_code, factor)
+            city, algorithm = _CITIES[number % 2]
+            key = CardKey("UKSSSE", 1, city, factor, algorithm)
+            control = CardKey("MKSSSE", 1, city, factor, algorithm)
             protection = Protection("enciphered_mac", 0x84, control, bytes(8))
             answers += [
                 plant_vault.cryptogram(key, bytes(8), factor),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from sscard_ic.reader.virtual import new_blank, open_virtual
 from sscard_ic.simulator import describe_image
 
 
-@pytest.mark.parametrize("region", ["dalian", "urumqi"])
+@pytest.mark.parametrize("region", ["dalian", "urumqi", "huaian"])
 def test_a_personalized_specimen_is_a_whole_card(region: str, tmp_path: Path) -> None:
     profile = load(region)
     image = new_blank(profile, tmp_path)
@@ -72,3 +73,25 @@ def test_a_used_card_is_no_blank_for_a_specimen(tmp_path: Path) -> None:
 def test_a_profile_without_region_has_no_specimens() -> None:
     with pytest.raises(InputError, match="no issuing region"):
         SpecimenMaker(load("national/2.00"))
+
+
+def test_a_region_without_sample_borrows_the_holders_of_another(tmp_path: Path) -> None:
+    session = open_session(open_virtual(new_blank(load("huaian"), tmp_path)))
+    plan = SpecimenMaker(load("huaian")).make(session)
+    session.close()
+    other = open_session(open_virtual(new_blank(load("dalian"), tmp_path)))
+    lender = SpecimenMaker(load("dalian")).make(other)
+    other.close()
+    assert plan.division_code == "320800"
+    assert plan.items["SSSE.EF05.01"].hex().startswith("320800")
+    assert plan.items["SSSE.EF06.08"] == lender.items["SSSE.EF06.08"]
+
+
+def test_rules_that_no_sample_satisfies(tmp_path: Path) -> None:
+    profile = load("huaian")
+    assert profile.region is not None
+    batch = profile.region.batch.model_copy(update={"photo_longest_side": 1, "photo_from_age": 0})
+    strict = replace(profile, region=profile.region.model_copy(update={"batch": batch}))
+    with pytest.raises(InputError, match="no sample batch that satisfies") as caught:
+        SpecimenMaker(strict)
+    assert caught.value.hint is not None

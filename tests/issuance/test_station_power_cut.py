@@ -7,6 +7,7 @@ run is continued, and the card must hold what an undisturbed run leaves (design:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.issuance.station import Station
 from sscard_ic.keys import SoftwareVault
 from sscard_ic.ledger import CardState, Ledger, Phase, Step
-from sscard_ic.profile import load
+from sscard_ic.profile import CardProfile, load
 from sscard_ic.reader import Connection
 from sscard_ic.reader.errors import ReaderError
 from sscard_ic.reader.wrappers import Wrapper
@@ -40,6 +41,53 @@ FRESHNESS = 2
 
 SOME = 11
 """Every so many exchanges the card also comes back in the same run."""
+
+
+LEFT_OUT = {
+    "directories": ["DF02", "DF05", "DF06", "DF07"],
+    "DF01": ["EF06", "EF07", "EF08", "EF09", "EF0A", "EF17", "EF18", "EF19", "EF1A"],
+    "DF03": ["EF05", "EF06", "EF07", "EF15", "EF16", "EF17", "EF18"],
+}
+KEPT_KEYS = {"DF01": ["UK1DF01", "UK6DF01", "UK7DF01"], "DF03": ["UK8DF03"]}
+"""Of the keys that update files; each of the others is of the same kind as one that is kept."""
+
+
+def small_card(folder: Path) -> CardProfile:
+    """The card of Dalian with one file of every structure and one key of every use and role.
+
+    Each cut costs two whole cards, so that their length counts twice.
+    """
+    dalian = load("dalian")
+    lines = ['kind = "region"', 'zh = "试验"', 'en = "trial"', 'extends = "regions/dalian"']
+    for name in LEFT_OUT["directories"]:
+        lines += [f"[directories.{name}]", "absent = true"]
+    for directory in ("DF01", "DF03"):
+        for file in LEFT_OUT[directory]:
+            lines += [f"[directories.{directory}.files.{file}]", "absent = true"]
+    lines.append("[keys]")
+    for name, key in dalian.keys.items():
+        kept = KEPT_KEYS.get(key.directory)
+        spare = kept is not None and name.startswith("UK") and name not in kept
+        if key.directory in LEFT_OUT["directories"] or spare:
+            lines.append(f"{name} = {{ absent = true }}")
+    profile_file = folder / "dalian.toml"
+    profile_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return replace(load(str(profile_file)), name=dalian.name)
+
+
+def kinds(card: CardProfile) -> list[set[object]]:
+    """What a card has of each kind that is built up or written in its own way."""
+    return [
+        {place.file.structure for place in card.places},
+        {place.item.format for place in card.places},
+        {place.update.kind for place in card.places},
+        {(place.read.pin, bool(place.read.keys), place.read.logic) for place in card.places},
+        {(key.use, key.role, key.groups) for key in card.keys.values()},
+    ]
+
+
+def test_the_small_card_lacks_no_kind_of_step(workshop: Workshop) -> None:
+    assert kinds(workshop.profile) == kinds(load("dalian"))
 
 
 class PowerCut(ReaderError):
@@ -98,7 +146,7 @@ class Workshop:
     """One prepared row, as often as it is needed."""
 
     def __init__(self, folder: Path, vault: SoftwareVault) -> None:
-        self.profile = load("dalian")
+        self.profile = small_card(folder)
         self.vault = vault
         template = folder / "template.db"
         with open_ledger(template, vault) as ledger:

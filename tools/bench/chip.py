@@ -18,7 +18,7 @@ from tools.bench.support.report import Figure, publish
 from tools.bench.support.workshop import Workshop
 
 from sscard_ic.apdu import iso
-from sscard_ic.card.social_security import SSSE_NAME
+from sscard_ic.card.application import SSSE_NAME
 from sscard_ic.simulator import Chip
 
 _TURNS = 9

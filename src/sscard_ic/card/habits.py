@@ -11,6 +11,8 @@ class Habits:
 
     sfi: bool | None = None
     """Whether files may be addressed by their short identifier."""
+    binary_sfi: bool | None = None
+    """Whether files of plain bytes may be, too."""
     all_records: bool | None = None
     """Whether READ RECORD gives all records at once."""
     closed_files: set[str] = field(default_factory=set)

@@ -11,7 +11,7 @@ from typing import Any, TextIO, cast
 import click
 from rich.console import Console
 
-from sscard_ic.base.errors import Language, SscardError, Text
+from sscard_ic.base.errors import Language, SscardError, Text, os_reason
 
 DONE, FAILED, USAGE, SOME_REFUSED = 0, 1, 2, 3
 """Exit codes (3: some rows or cards were refused)."""
@@ -102,10 +102,10 @@ def say(text: Text) -> None:
 
 def system_error(error: OSError) -> SscardError:
     """What the operating system refused, in words: a full disk, a folder that cannot be made."""
-    reason = error.strerror or type(error).__name__
+    reason = os_reason(error)
     named = error.filename if error.filename2 is None else error.filename2
     return SscardError(
-        Text(f"操作系统拒绝读写：{reason}", f"cannot be read or written: {reason}"),
+        Text(f"操作系统拒绝读写：{reason.zh}", f"cannot be read or written: {reason.en}"),
         where="" if named is None else str(named),
         hint=Text("请检查路径、权限和磁盘空间", "check path, permissions and free space"),
     )

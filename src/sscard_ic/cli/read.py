@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,17 @@ import click
 from sscard_ic.base.errors import Text
 from sscard_ic.card import Reading, SocialSecurityCard, check_profile, recognise
 from sscard_ic.cli.common import json_option, language, print_json, say, tr
-from sscard_ic.cli.readers import protocol_option, reader_option, session
-from sscard_ic.cli.secrets import open_vault, pin, pin_file_option, vault_option
+from sscard_ic.cli.key_options import KeySource, keys_options
+from sscard_ic.cli.readers import protocol_option, reader_option
+from sscard_ic.cli.secrets import key_group_option, pin, pin_file_option
 from sscard_ic.cli.tables import print_table
 from sscard_ic.codec.text import join_name
-from sscard_ic.profile import CardProfile, Located, find_items, load
-from sscard_ic.profile.values import Value, decode
+from sscard_ic.profile import CardProfile, Located, load, remarks
+from sscard_ic.profile.assignments import find_places
+from sscard_ic.profile.manual import rule_words
+from sscard_ic.profile.rewriting import item_of, needed_for, read_place
+from sscard_ic.profile.structure import Item
+from sscard_ic.profile.values import Value
 from sscard_ic.reader import Connection
 from sscard_ic.reader.pcsc import ProtocolChoice
 
@@ -31,9 +36,9 @@ _LONG = 64
 @click.option("--profile", "profile_name", help="Profile 卡规范; recognised when left out.")
 @click.option("--all", "everything", is_flag=True, help="Every file, not only basic information.")
 @click.option("--pin", "with_pin", is_flag=True, help="Verify the PIN first 先校验密码.")
-@click.option("--keys", "with_keys", is_flag=True, help="Authenticate with the vault 用密钥库认证.")
+@keys_options
+@key_group_option
 @pin_file_option
-@vault_option
 @json_option
 def read(
     items: tuple[str, ...],
@@ -42,9 +47,9 @@ def read(
     profile_name: str | None,
     everything: bool,
     with_pin: bool,
-    with_keys: bool,
+    keys: KeySource,
+    key_group: int | None,
     pin_file: Path | None,
-    vault: Path | None,
     as_json: bool,
 ) -> None:
     """Read a card 读卡: basic information, every file, or ITEMs by name.
@@ -52,15 +57,15 @@ def read(
     An ITEM is a path, a Chinese or English name, or a tag: SSSE.EF06.09, 姓名, DF01.EF06.联系电话.
     """
     # Asked for before the card is opened: nobody types while other programs wait for the card.
-    keys = open_vault(vault) if with_keys else None
+    keys.unlock()
     holder_pin = pin(pin_file) if with_pin or pin_file else None
-    with session(reader, protocol=protocol) as connection:
+    with keys.session(reader, protocol=protocol) as connection:
         profile = _profile(connection, profile_name)
         wanted = list(_wanted(profile, items, everything))
-        card = SocialSecurityCard(connection, profile, keys)
+        card = SocialSecurityCard(connection, profile, keys.service(profile), key_group=key_group)
         if holder_pin is not None:
             card.verify_pin(holder_pin)
-        reading = card.read(wanted)
+        reading = card.read(needed_for(profile, wanted))
         atr = connection.atr
     if as_json:
         print_json(describe(profile, atr, wanted, reading))
@@ -78,7 +83,7 @@ def _profile(connection: Connection, name: str | None) -> CardProfile:
 
 def _wanted(profile: CardProfile, items: tuple[str, ...], everything: bool) -> Iterable[Located]:
     if items:
-        return [located for name in items for located in find_items(profile, name)]
+        return [located for name in items for located in find_places(profile, name)]
     places = profile.places
     if everything:
         return places
@@ -95,15 +100,23 @@ def describe(
         "items": [
             {
                 "path": place.path,
-                "zh": place.item.zh,
-                "en": place.item.en,
-                **_value_json(decode(place.item, reading.values[place.path], profile.codes)),
+                "zh": item.zh,
+                "en": item.en,
+                **_value_json(read_place(profile, place, reading.values)),
             }
-            for place in wanted
+            for place, item in _items(profile, wanted, reading)
             if place.path in reading.values
         ],
         "closed": {path: str(rule) for path, rule in reading.closed.items()},
+        "lacking": {name: why.to(language()) for name, why in reading.lacking.items()},
     }
+
+
+def _items(
+    profile: CardProfile, places: Iterable[Located], reading: Reading
+) -> Iterator[tuple[Located, Item]]:
+    """Places with the items that they hold: an old card may bear items of a later version."""
+    return ((place, item_of(profile, place, reading.values)) for place in places)
 
 
 def _value_json(value: Value) -> dict[str, Any]:
@@ -123,13 +136,51 @@ def show(profile: CardProfile, wanted: Iterable[Located], reading: Reading) -> N
             click.echo()
         places = list(group)
         title = tr(places[0].file.zh, places[0].file.en)
+        if places[0].file.structure == "cyclic":
+            places = _records(places, reading)
         rows = [
-            (_tag(place), tr(place.item.zh, place.item.en), _cell(profile, place, reading))
-            for place in places
+            (
+                _tag(place),
+                tr(item.zh, item.en),
+                _cell(profile, place, reading),
+                _oddities(profile, place, reading),
+            )
+            for place, item in _items(profile, places, reading)
         ]
-        titles = (tr("项", "tag"), tr("数据项", "item"), tr("内容", "value"))
-        print_table(*titles, rows=rows, title=f"{directory}/{file} {title}")
+        titles = (tr("项", "tag"), tr("数据项", "item"), tr("内容", "value"), tr("备注", "remarks"))
+        shown = 4 if any(row[3] for row in rows) else 3
+        print_table(
+            *titles[:shown], rows=[row[:shown] for row in rows], title=f"{directory}/{file} {title}"
+        )
+    say_what_lacks(reading.lacking)
     _say_what_opens(reading)
+
+
+def _oddities(profile: CardProfile, place: Located, reading: Reading) -> str:
+    """What is odd about the bytes; that nothing is set stands in the value's place."""
+    if place.path not in reading.values:
+        return ""
+    found = read_place(profile, place, reading.values).remarks
+    whole_name = _is_name(place) and f"{_file(place)}.4E" in reading.values
+    hidden = (remarks.NOT_SET, *([remarks.CUT_CHARACTER] * whole_name))
+    return tr("；", "; ").join(each.to(language()) for each in found if each not in hidden)
+
+
+def say_what_lacks(lacking: Mapping[str, Text]) -> None:
+    """The keys that would have opened more, each once."""
+    if lacking:
+        why = list(lacking.values())
+        say(
+            Text(
+                "因此有数据项未开放：" + "；".join(each.zh for each in why),
+                "items stay closed because " + "; ".join(each.en for each in why),
+            )
+        )
+
+
+def _records(places: list[Located], reading: Reading) -> list[Located]:
+    """The records that a log holds; one place for what is closed or empty."""
+    return [place for place in places if place.path in reading.values] or places[:1]
 
 
 def _say_what_opens(reading: Reading) -> None:
@@ -138,24 +189,39 @@ def _say_what_opens(reading: Reading) -> None:
     if any(rule.pin for rule in rules):
         say(Text("未开放的项可用密码读取：--pin", "Closed items are opened by the PIN: --pin"))
     elif any(rule.keys for rule in rules):
-        say(Text("未开放的项需要密钥：--keys", "Closed items need keys: --keys"))
+        say(Text("未开放的项需要密钥：--keys、--psam", "Closed items need keys: --keys, --psam"))
 
 
 def _tag(place: Located) -> str:
+    if place.file.structure == "cyclic":
+        return f"#{place.occurrence}"
     return "" if place.item.tag is None else f"{place.item.tag:02X}"
 
 
 def _cell(profile: CardProfile, place: Located, reading: Reading) -> str:
     if place.path in reading.closed:
-        return f"{tr('未开放', 'closed')}: {reading.closed[place.path]}"
+        rule = reading.closed[place.path]
+        return tr(f"未开放：{rule_words(rule).zh}", f"closed: {rule}")
     raw = reading.values.get(place.path)
+    if raw is None and place.file.structure == "cyclic":
+        return tr("没有记录", "no record")
     if raw is None:
         return tr("卡上没有", "not on this card")
-    extension = reading.values.get(f"{place.directory_name}.{place.file_name}.4E", b"")
-    if place.path.endswith(".09") and place.item.text == "name":
-        return join_name(raw, extension)
-    value = decode(place.item, raw, profile.codes)
+    if _is_name(place):
+        return join_name(raw, reading.values.get(f"{_file(place)}.4E", b"")) or tr(
+            "未写入", "not set"
+        )
+    value = read_place(profile, place, reading.values)
     if not value.is_set:
         return tr("未写入", "not set")
     text = value.text if len(value.text) <= _LONG else f"{len(raw)} {tr('字节', 'bytes')}"
     return f"{text}  {tr(value.meaning.zh, value.meaning.en)}" if value.meaning else text
+
+
+def _is_name(place: Located) -> bool:
+    """Whether it is the first field of a name, which another one continues."""
+    return place.path.endswith(".09") and place.item.text == "name"
+
+
+def _file(place: Located) -> str:
+    return f"{place.directory_name}.{place.file_name}"

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sscard_ic.base.errors import CardError, Text
-from sscard_ic.card import Blank, CardIdentity, HabitBook, Habits, SocialSecurityCard
-from sscard_ic.card.blank import BlankKeys
+from sscard_ic.card import Blank, BlankKeys, CardIdentity, HabitBook, Habits, SocialSecurityCard
 from sscard_ic.issuance.prepare import PreparedCard
 from sscard_ic.issuance.verification import verify
 from sscard_ic.ledger import Card, CardState, Ledger, Phase, Step
@@ -69,7 +68,7 @@ class CardJob:
         identity = CardIdentity(plan.division_code, plan.historical)
         blank = Blank(session, self._profile, self._keys, card.chip_serial)
         self.step = _next_step(card.state)
-        still_open = card.state.rank < CardState.FINISHED.rank and blank.unlock()
+        still_open = card.state.rank < CardState.FINISHED.rank and blank.unlock(identity)
         work = _Work(session, card.id, plan, identity, blank, still_open)
         methods: dict[Step, Callable[[_Work], str]] = {
             Step.INITIALISE: self._initialise,

@@ -197,13 +197,16 @@ class Planner:
     def identification_code(self, historical: bytes) -> str:
         """卡识别码, 32 hex digits: city, application, serial, authentication code.
 
-        The last four bytes are a MAC under the card's IRK with IV 0, or FF (ref 01 §9.1, 11 §5.5).
+        The last four bytes are a MAC under the card's IRK with IV 0, of SM4 on an SM4 card, or FF
+        (ref 01 §9.1, 11 §5.5).
         """
         division = self._region.issuer.division_code
         head = bytes.fromhex(division + APPLICATION_IDENTIFIER) + historical[9:13]
         if self._region.identity.authentication_code == "unset":
             return (head + b"\xff" * 4).hex().upper()
-        code = self._keys.mac(CardKey("IRK", 1, division, historical[5:13]), head, bytes(8))
+        algorithm = self._profile.key_algorithm("IRK")
+        key = CardKey("IRK", 1, division, historical[5:13], algorithm)
+        code = self._keys.mac(key, head)
         return (head + code).hex().upper()
 
     def _computed(self, fields: Mapping[str, str], historical: bytes) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.errors import InputError, Text, os_reason
 from sscard_ic.profile.imports import ImportFormat
 
 MAX_LINE = 65536
@@ -62,9 +62,9 @@ def read_holder_file(path: Path, formats: Mapping[str, ImportFormat]) -> HolderF
         with path.open("rb") as stream:
             return _read(path, stream, formats)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os_reason(error)
         raise _problem(
-            path, Text(f"无法读取文件：{reason}", f"the file cannot be read: {reason}")
+            path, Text(f"无法读取文件：{reason.zh}", f"the file cannot be read: {reason.en}")
         ) from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sscard_ic.apdu.atr import historical_bytes
-from sscard_ic.base.errors import InputError, Language, SscardError, Text
+from sscard_ic.base.errors import InputError, Language, SscardError, Text, os_reason
 from sscard_ic.base.files import replace_file
 from sscard_ic.codec.digits import decode_cn
 from sscard_ic.codec.text import cut_text, decode_an, join_name
@@ -209,9 +209,11 @@ def _write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os_reason(error)
         raise InputError(
-            Text(f"无法写入回盘文件：{reason}", f"the return file cannot be written: {reason}"),
+            Text(
+                f"无法写入回盘文件：{reason.zh}", f"the return file cannot be written: {reason.en}"
+            ),
             where=str(path),
             hint=Text("请用 --out 指定可写的文件夹", "name a writable folder with --out"),
         ) from error

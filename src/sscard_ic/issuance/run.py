@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sscard_ic.base.errors import Text
-from sscard_ic.card.blank import BlankKeys
+from sscard_ic.card import BlankKeys
 from sscard_ic.issuance.foreman import Foreman
 from sscard_ic.issuance.outcome import Outcome
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.issuance.station import Station
-from sscard_ic.keys import Environment, Macer
+from sscard_ic.keys import Environment, Macer, require_keys
 from sscard_ic.ledger import Ledger
 from sscard_ic.profile import CardProfile
 
@@ -58,6 +58,7 @@ def run_batch(
     """
     assert profile.region is not None, "a batch was checked against the profile of a region"
     keys.require_environment(profile.region.issuer.environment, profile.name)
+    require_keys(keys, profile)
     outcome = outcome or Outcome()
     outcome.stations = [station.outcome for station in stations]
     foreman = Foreman(ledger, batch, limit=limit, wait=wait, tell=tell)

@@ -1,11 +1,13 @@
-"""Specimen cards: a row of the region's sample batch on a virtual blank, with published keys.
+"""Specimen cards: a row of a sample batch on a virtual blank, with published keys.
 
 For developers and tests, who want a card that is finished without running a batch.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
+from dataclasses import replace
 from typing import Literal
 
 from sscard_ic.base.errors import InputError, Text
@@ -17,16 +19,23 @@ from sscard_ic.issuance.prepare import Planner, PreparedCard
 from sscard_ic.issuance.verification import verify
 from sscard_ic.keys import published_keys
 from sscard_ic.profile import CardProfile, load_import_formats
+from sscard_ic.profile.region import Region
 from sscard_ic.reader import Connection
 
 SpecimenState = Literal["initialised", "personalized"]
 """With structure and keys, still open; or with its data, ended and verified."""
 
+_REGION_IN_NAME = re.compile(r"-([0-9]{6})-[0-9]{8}-")
+"""The division code in the name of a sample, before its day."""
+
 
 class SpecimenMaker:
-    """Makes specimens of one region, each of another holder of the sample batch in turn.
+    """Makes specimens of one region, each of another holder of its sample batch in turn.
 
-    Raises :class:`InputError` for a profile without region or sample batch, or of production.
+    A region without a sample of its own borrows the synthetic holders of another one's: their
+    cards are of this region (identification code, issuer, keys), while what the holders bring
+    (numbers, name, addresses) stays that of the sample. Raises :class:`InputError` for a profile
+    without region or of production, and for one whose rules no sample satisfies.
     """
 
     def __init__(self, profile: CardProfile) -> None:
@@ -35,7 +44,7 @@ class SpecimenMaker:
         self._region = region
         self._keys = published_keys(profile.keys)
         self._keys.require_environment(region.issuer.environment, profile.name)
-        report = _sample_of(profile, region.issuer.division_code)
+        report = _sample_of(profile, region)
         self._rows = [row for row in report.rows if not row.reasons]
         self._planner = Planner(profile, region, report.batch_date, self._keys)
         self._made = 0
@@ -77,13 +86,29 @@ class SpecimenMaker:
         return card_photo(load_photo(checked.photo, limits), room, limits.longest_side)
 
 
-def _sample_of(profile: CardProfile, division_code: str) -> CheckReport:
-    """The checked sample batch of the region."""
-    files = sorted((samples_dir() / "batches").glob(f"*-{division_code}-*.csv"))
-    if not files:
-        raise InputError(
-            Text("该地区没有样本数据", "there is no sample batch of this region"),
-            where=profile.name,
-            hint=Text("样本有：dalian、urumqi", "there are samples of dalian and urumqi"),
-        )
-    return check_file(files[0], profile, load_import_formats(), photos=samples_dir() / "photos")
+def _sample_of(profile: CardProfile, region: Region) -> CheckReport:
+    """The sample batch of the region, else the first of another one that its rules accept."""
+    own = region.issuer.division_code
+    samples = {
+        found.group(1): file
+        for file in sorted((samples_dir() / "batches").glob("*.csv"))
+        if (found := _REGION_IN_NAME.search(file.name))
+    }
+    for code in sorted(samples, key=lambda code: code != own):
+        issuer = region.issuer.model_copy(update={"division_code": code})
+        there = replace(profile, region=region.model_copy(update={"issuer": issuer}))
+        photos = samples_dir() / "photos"
+        report = check_file(samples[code], there, load_import_formats(), photos=photos)
+        if report.accepted:
+            return report
+    raise InputError(
+        Text(
+            "没有符合该地区规则的样本数据",
+            "there is no sample batch that satisfies the rules of this region",
+        ),
+        where=profile.name,
+        hint=Text(
+            "用自己的批次文件发卡：sscard batch import",
+            "issue cards of a batch file of your own: sscard batch import",
+        ),
+    )

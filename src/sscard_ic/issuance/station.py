@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from sscard_ic.base.errors import CardError, Text
-from sscard_ic.card import Blank, HabitBook, Refused, SocialSecurityCard, chip_serial
-from sscard_ic.card.blank import BlankKeys
+from sscard_ic.card import Blank, BlankKeys, HabitBook, Refused, SocialSecurityCard, chip_serial
 from sscard_ic.issuance.foreman import Foreman, Halted, Obedient, Visit
 from sscard_ic.issuance.job import CardJob
 from sscard_ic.issuance.outcome import Interruption, StationOutcome

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sscard_ic.apdu.iso import MAX_WRITE, READ_ALL
-from sscard_ic.card.social_security import SSSE_NAME
+from sscard_ic.card.application import SSSE_NAME
 from sscard_ic.issuance.prepare import PreparedCard
 from sscard_ic.profile import CardProfile, Located
 from sscard_ic.profile.structure import Key
@@ -45,12 +45,56 @@ def reading_exchanges(*, sfi: bool, all_records: bool, authenticated: bool) -> i
     return least + (2 + all_records if authenticated else 0)
 
 
+def dumping_exchanges(profile: CardProfile, *, sfi: bool, all_records: bool) -> int:
+    """Every item of a card whose logs are empty, with its PIN and all keys.
+
+    SELECT per directory, VERIFY, two exchanges per key that the verified PIN does not spare; per
+    file the fewest READs of 256 bytes, whole records, or one per record; without SFI a SELECT per
+    file.
+    """
+    files = {(place.directory_name, place.file_name): place.file for place in profile.places}
+    least = 1 + len({directory for directory, _ in files}) + (0 if sfi else len(files))
+    for (directory, name), file in files.items():
+        places = profile.places_of(directory, name)
+        if file.structure == "transparent":
+            least += len(list(_portions(places[0].item.length, READ_ALL)))
+        elif file.structure == "cyclic":
+            least += 1
+        elif all_records:
+            least += _answers(place.record_length for place in places)
+        else:
+            least += len(places)
+    return least + 2 * len(_keys_beside_pin(profile))
+
+
+def _answers(records: Iterable[int]) -> int:
+    """The fewest answers of 256 bytes that hold records of these lengths whole."""
+    answers = room = 0
+    for length in records:
+        if room < length:
+            answers, room = answers + 1, READ_ALL
+        room -= length
+    return answers
+
+
+def _keys_beside_pin(profile: CardProfile) -> set[tuple[str, str]]:
+    """Keys, with the directory, that reading asks for though the PIN is verified."""
+    keys = set()
+    for place in profile.places:
+        rule = place.read
+        if rule.pin and rule.logic == "or":
+            continue
+        wanted = rule.keys if rule.logic == "and" else rule.keys[:1]
+        keys |= {(place.directory_name, key) for key in wanted}
+    return keys
+
+
 def making(profile: CardProfile, plan: PreparedCard) -> Tally:
     """Every key, the PIN, every record and the photo, joined, at 255 bytes a command.
 
     Keys count with their bare length, records with tag and length, files not at all.
     """
-    keys = sum(key.length * key.groups for key in profile.keys.values())
+    keys = sum(profile.key_length(name) * key.groups for name, key in profile.keys.items())
     written = [place for place in profile.structure.locate_all() if place.path in plan.items]
     tally = Tally()
     _write(tally, keys + len(plan.pin) + _length(written))

@@ -13,6 +13,7 @@ from tests.support.plant import ChipSlot, import_rows, make_vault, open_ledger
 
 from sscard_ic.base.secret import Secretive
 from sscard_ic.card import HabitBook, SocialSecurityCard
+from sscard_ic.card.dump import dump_card
 from sscard_ic.card.habits import Habits
 from sscard_ic.issuance.prepare import PreparedCard, prepare_batch
 from sscard_ic.issuance.station import Station
@@ -128,6 +129,17 @@ class Workshop:
         reading = SocialSecurityCard(session, card.profile, keys, habits=habits).read_basic()
         if reading.closed:
             raise RuntimeError(f"kept closed: {', '.join(reading.closed)}")
+        return tally
+
+    def dump(self, card: MadeCard, habits: Habits) -> Tally:
+        """All of a card, with PIN, keys and balances, on a fresh power-up; all of it is open."""
+        tally = Tally()
+        session = open_session(VirtualConnection(card.chip), tally=tally)
+        opened = SocialSecurityCard(session, card.profile, self.vault, habits=habits)
+        opened.verify_pin(card.plan.pin)
+        dumped = dump_card(opened, with_account=True)
+        if dumped.contents.closed or dumped.contents.account is None:
+            raise RuntimeError("the dump is not whole")
         return tally
 
 
