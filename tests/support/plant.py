@@ -135,16 +135,20 @@ class Issued:
 def issue(
     folder: Path,
     vault: SoftwareVault,
-    region: str,
+    region: str | CardProfile,
     *,
     features: Features | None = None,
     settings: Settings | None = None,
+    path: Path | None = None,
 ) -> Issued:
-    """One card of a sample, made by a station."""
-    profile = load(region)
+    """One card of a sample, made by a station, in memory or in an image.
+
+    ``region`` may be a changed profile of it.
+    """
+    profile = load(region) if isinstance(region, str) else region
     if settings is not None:
         profile = with_settings(profile, settings)
-    chip = blank(profile, FACTORY_SERIAL, features=features)
+    chip = blank(profile, FACTORY_SERIAL, features=features, path=path)
     slot = ChipSlot(chip)
     folder = Path(tempfile.mkdtemp(dir=folder))
     with open_ledger(folder / "ledger.db", vault) as ledger:
