@@ -59,6 +59,81 @@ class TestVectors:
         assert card.sw("0082000009F26EE85B7880694301") == "6A88"
 
 
+class TestSm4:
+    """Keys whose record says algorithm 03 (ref 02 §3.4, 11 §5.3)."""
+
+    def _card(self, key: str, settings: dict[str, Any] | None = None) -> Card:
+        card = cards.ssse_card(cards.with_dialect(settings=settings))
+        assert card.sw(f"00D40000180D0401EF33033310{key}") == "9000"
+        return card
+
+    def test_external_authentication(self) -> None:
+        """ref 02 §3.4 [calc]: an 8-byte challenge, T = R, Lc 11 (PSAM) and Lc 10 (HSM)."""
+        card = self._card("8CF3F7A68B82A4C90122C083F86A4F1E")
+        card.randomness.value = bytes.fromhex("0102030405060708")
+        for lc, version in (("11", "01"), ("10", "")):
+            card.data("0084000008")
+            proof = f"9807C3D1D3159B7D0102030405060708{version}"
+            assert card.sw(f"00820004{lc}{proof}") == "9000"
+
+    def test_external_authentication_with_a_text_of_its_own(self) -> None:
+        """ref 02 §3.4 [calc], two levels, T = 1122334455667788."""
+        card = self._card("AB284B54845C6B0BEE7939451E7E11C3")
+        card.randomness.value = bytes.fromhex("0102030405060708")
+        card.data("0084000008")
+        assert card.sw("008200041073BA715CA07E8E441122334455667788") == "9000"
+
+    def test_a_leading_zero_may_not_be_lost(self) -> None:
+        """ref 02 §3.4, the trap seen in the field: a cryptogram of 7 bytes has another length."""
+        card = self._card("41" * 16)
+        card.data("0084000008")
+        assert card.sw("008200040FC46385C7C728790123456789ABCDEF") == "6700"
+
+    def test_eight_bytes_without_text(self) -> None:
+        """ref 02 §3.6 with an SM4 key, vector of crypto_sm4.toml."""
+        card = self._card("41" * 16)
+        for lc, version in (("08", ""), ("09", "01")):
+            card.data("0084000008")
+            assert card.sw(f"00820004{lc}D9069D993E6A6FF1{version}") == "9000"
+
+    def test_versions_and_counter(self) -> None:
+        card = self._card("41" * 16)
+        card.data("0084000008")
+        assert card.sw("0082000411A2C46385C7C728790123456789ABCDEF02") == "6A88"
+        assert card.sw("0082000411A2C46385C7C728790123456789ABCDEF01") == "9000"
+        for left in (2, 1, 0):
+            assert card.authenticate(0x04, "41" * 16) == f"63C{left}", "3DES with the same bits"
+        assert card.authenticate(0x04, "41" * 16) == "6983"
+
+    def test_internal_authentication(self) -> None:
+        """ref 02 §3.5, SM4 analogue with a zero IRK, vector of crypto_sm4.toml."""
+        card = cards.ssse_card()
+        assert card.sw("00D40000180E0001EF33030010" + "00" * 16) == "9000"
+        halves = "0102030405060708" * 2
+        assert card.data(f"0088000010{halves}") == "EFA6F08BC23152B7"
+        assert card.data(f"0088000011{halves}01") == "EFA6F08BC23152B7"
+
+    def test_groups_of_both_algorithms(self) -> None:
+        """Each group is a record with an algorithm of its own."""
+        card = self._card("41" * 16)
+        assert card.sw("00D40000180D0402EF33003310" + "42" * 16) == "9000"
+        card.data("0084000008")
+        assert card.sw("0082000411A2C46385C7C728790123456789ABCDEF01") == "9000"
+        assert card.authenticate(0x04, "42" * 16, version=2) == "9000"
+
+    def test_another_algorithm_byte(self) -> None:
+        card = cards.ssse_card(cards.with_dialect(settings={"key_record_sm4": 0x05}))
+        assert card.sw("00D40000180D0401EF33033310" + "41" * 16) == "6A80"
+        assert card.sw("00D40000180D0401EF33053310" + "41" * 16) == "9000"
+        card.data("0084000008")
+        assert card.sw("0082000410A2C46385C7C728790123456789ABCDEF") == "9000"
+
+    def test_sm4_keys_have_sixteen_bytes(self) -> None:
+        card = cards.ssse_card()
+        record = "0D0401EF33033308" + "41" * 8 + "FF" * 8
+        assert card.sw(f"00D4000018{record}") == "6A80"
+
+
 class TestChallenge:
     @pytest.mark.parametrize("length", [4, 8, 16])
     def test_lengths(self, length: int) -> None:
@@ -104,7 +179,7 @@ class TestChallenge:
         cryptogram = des.encrypt(b"\x41" * 16, bytes.fromhex("0123456700000000"))
         assert card.sw(f"0082000408{cryptogram.hex()}") == "9000"
 
-    def test_sixteen_bytes_are_no_des_challenge(self) -> None:
+    def test_sixteen_bytes_are_no_challenge_of_an_authentication(self) -> None:
         card = _card()
         card.data("0084000010")
         assert card.sw(WRONG) == "6984"

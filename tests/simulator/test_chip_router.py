@@ -8,7 +8,6 @@ from tests.simulator.cards import SSSE, VERIFY, Card, Randomness
 
 from sscard_ic.apdu import Command
 from sscard_ic.simulator import Application, Chip, Memory, Refusal
-from sscard_ic.simulator.cos import t514
 from sscard_ic.simulator.factory import card_of
 from sscard_ic.simulator.ssc import SocialSecurityApplication
 
@@ -37,6 +36,9 @@ class Echo:
             raise Refusal(0x6D00)
         return self.names[self.current] + bytes((command.p1,))
 
+    def pass_over(self) -> None:
+        return None
+
     def deselect(self) -> None:
         self.events.append("deselected")
 
@@ -56,7 +58,7 @@ def _card(*others: Application) -> Card:
         memory.put(path, state)
     randomness = Randomness()
     card = card_of(memory, dialect, randomness)
-    home = SocialSecurityApplication(card, t514.COMMANDS)
+    home = SocialSecurityApplication(card)
     chip = Chip(
         memory,
         [home, *others],

@@ -65,15 +65,17 @@ def session(
     plain: bool = False,
     access: Access = "shared",
     protocol: ProtocolChoice = "any",
+    psam: str | None = None,
 ) -> Iterator[Connection]:
     """The card of ``--reader``, which no other program reaches until the scope is left.
 
     ``plain`` leaves out the handling of 61xx and 6Cxx. ``exclusive`` access is for commands that
-    write; others share the reader and hold one transaction. Nobody may be asked anything inside.
+    write; others share the reader and hold one transaction. ``psam`` is the full name of a reader
+    that has the PSAM. Nobody may be asked anything inside.
     """
     context = click.get_current_context(silent=True)
     trace = context.find_root().meta.get(TRACE) if context else None
-    connection = driver = open_connection(reader, access=access, protocol=protocol)
+    connection = driver = open_connection(reader, access=access, protocol=protocol, psam=psam)
     if isinstance(driver, ReplayConnection) and driver.tolerant and driver.hidden:
         say(_GUESSED)
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from sscard_ic.apdu.ssc import pin_block
-from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.errors import InputError, Text, os_reason
 from sscard_ic.base.resources import home_dir
 from sscard_ic.base.secret import Secret
 from sscard_ic.cli.common import tr
@@ -27,6 +27,11 @@ vault_option = click.option(
     "--vault",
     type=click.Path(path_type=Path),
     help="Key vault 密钥库 (default: vault.json under SSCARD_HOME).",
+)
+key_group_option = click.option(
+    "--key-group",
+    type=click.IntRange(1, 255),
+    help="Group of keys that have several 密钥组 (default: the region's).",
 )
 pin_file_option = click.option(
     "--pin-file",
@@ -101,9 +106,9 @@ def _first_line(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
         raise InputError(
-            Text(f"无法读取文件（{reason}）", f"cannot be read ({reason})"),
+            Text(f"无法读取文件（{reason.zh}）", f"cannot be read ({reason.en})"),
             where=str(path),
             hint=Text("检查路径与权限", "check the path and its permissions"),
         ) from None

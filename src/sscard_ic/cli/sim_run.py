@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -63,6 +64,10 @@ def _seconds(context: click.Context, option: click.Parameter, value: str) -> flo
     return seconds
 
 
+Opener = Callable[[Path], VirtualCard]
+"""Opens an image by one of its faces."""
+
+
 @click.command()
 @click.argument("images", nargs=-1, metavar="[IMAGE]...", type=click.Path(path_type=Path))
 @click.option(
@@ -70,6 +75,11 @@ def _seconds(context: click.Context, option: click.Parameter, value: str) -> flo
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="The cards of a folder, one after the other 依次插入目录中的卡; used ones go to DIR/done.",
+)
+@click.option(
+    "--contactless",
+    is_flag=True,
+    help="By the contactless face 非接触界面: its ATR, answers as over T=1.",
 )
 @click.option("--until-empty", is_flag=True, help="End when the deck is used up 用完即止.")
 @click.option(
@@ -106,6 +116,7 @@ def run(
     context: click.Context,
     images: tuple[Path, ...],
     deck: Path | None,
+    contactless: bool,
     until_empty: bool,
     rest: float,
     port: int,
@@ -122,6 +133,7 @@ def run(
     """
     _check_usage(images, deck, port, until_empty=until_empty, traced=trace is not None)
     report = _Report(as_json)
+    open_face = partial(open_card, interface="contactless" if contactless else "contact")
 
     def slot_at(number: int) -> VpcdSlot:
         times = VpcdTimes(back=back)
@@ -132,9 +144,9 @@ def run(
             if trace is not None:
                 check_trace(trace, "append")
             if deck is not None:
-                _run_deck(deck, slot_at(0), report, trace, rest=rest, until_empty=until_empty)
+                _run_deck(deck, slot_at(0), report, trace, open_face, rest, until_empty=until_empty)
             else:
-                _run_images(images, slot_at, report, trace)
+                _run_images(images, slot_at, report, trace, open_face)
     except KeyboardInterrupt:
         report.say(Text("已停止", "stopped"))
     except SscardError as error:
@@ -168,8 +180,9 @@ def _run_deck(
     slot: VpcdSlot,
     report: _Report,
     trace: Path | None,
-    *,
+    open_image: Opener,
     rest: float,
+    *,
     until_empty: bool,
 ) -> None:
     out: TextIO | None = None
@@ -177,7 +190,7 @@ def _run_deck(
         slot,
         folder,
         rest=rest,
-        open_card=lambda image: _traced(open_card(image), image, out),
+        open_card=lambda image: _traced(open_image(image), image, out),
         on_skip=report.skipped,
     )
     report.when_over = deck.stop
@@ -193,12 +206,13 @@ def _run_images(
     slot_at: Callable[[int], VpcdSlot],
     report: _Report,
     trace: Path | None,
+    open_image: Opener,
 ) -> None:
     over = threading.Event()
     report.when_over = over.set
     slots = [slot_at(number) for number in range(len(images))]
     with ExitStack() as stack:
-        cards = [stack.enter_context(closing(open_card(image))) for image in images]
+        cards = [stack.enter_context(closing(open_image(image))) for image in images]
         if trace is not None:
             out = stack.enter_context(open_trace(trace, "append"))
             cards = [TracedCard(card, out, name=images[0].name) for card in cards]

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.errors import InputError, Text, os_reason
 from sscard_ic.ledger.tables import HEAD
 
 _MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -79,9 +79,9 @@ def _create_private(path: Path) -> None:
         if sys.platform != "win32" and path.stat().st_mode & 0o077:
             path.chmod(0o600)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os_reason(error)
         raise InputError(
-            Text(f"无法打开台账：{reason}", f"the ledger cannot be opened: {reason}"),
+            Text(f"无法打开台账：{reason.zh}", f"the ledger cannot be opened: {reason.en}"),
             where=str(path),
             hint=Text("请用 --ledger 指定可写的文件", "name a writable file with --ledger"),
         ) from error

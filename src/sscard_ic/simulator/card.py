@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+Interface = Literal["contact", "contactless"]
+"""The face of the chip that a reader talks to."""
+
 Loss = Literal["removed", "torn", "mute"]
 """Taken out between two exchanges; taken out in the middle of one; in place, but without answer."""
 

@@ -23,6 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sscard_ic.base import InputError, Text
+from sscard_ic.base.errors import os_reason
 from sscard_ic.base.files import replace_file
 from sscard_ic.simulator.faults import Fault
 
@@ -193,9 +194,9 @@ def _damaged(path: Path, reason: Text) -> FaultFileError:
 
 
 def _file_error(path: Path, error: OSError) -> FaultFileError:
-    reason = error.strerror or type(error).__name__
+    reason = os_reason(error)
     return FaultFileError(
-        Text(f"故障文件无法读写：{reason}", f"the file of faults cannot be used: {reason}"),
+        Text(f"故障文件无法读写：{reason.zh}", f"the file of faults cannot be used: {reason.en}"),
         where=str(path),
         hint=Text("请检查路径、权限和磁盘空间", "check path, permissions and free space"),
     )

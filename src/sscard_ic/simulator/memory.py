@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sscard_ic.base import InputError, Text
+from sscard_ic.base.errors import os_reason
 from sscard_ic.base.files import replace_file
 from sscard_ic.simulator.card import CardLost
 
@@ -304,9 +305,9 @@ def damaged(where: str) -> InputError:
 
 
 def _file_error(path: Path, error: OSError) -> InputError:
-    reason = error.strerror or type(error).__name__
+    reason = os_reason(error)
     return InputError(
-        Text(f"映像无法读写：{reason}", f"the image cannot be read or written: {reason}"),
+        Text(f"映像无法读写：{reason.zh}", f"the image cannot be read or written: {reason.en}"),
         where=str(path),
         hint=Text("请检查路径、权限和磁盘空间", "check path, permissions and free space"),
     )
