@@ -19,8 +19,9 @@ _SSF33_DIVISIONS = "11"
 _FOR_A_TIME = StatusWord(0x6283)
 _BLOCKED_HINTS = {
     _FOR_A_TIME: Text(
-        "应用被临时锁定，可用 sscard card unblock 解锁",
-        "the application is blocked for a time; sscard card unblock undoes that",
+        "应用被临时锁定，解锁：sscard card unblock --profile 地区（子应用加 --application DFxx）",
+        "the application is blocked for a time; sscard card unblock --profile REGION undoes that, "
+        "with --application DFxx for one below the SSSE",
     ),
     StatusWord(0x9303): Text(
         "应用被永久锁定，只能换卡",

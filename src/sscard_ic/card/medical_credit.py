@@ -32,7 +32,13 @@ class Crediting:
         """See :meth:`.MedicalAccount.credit`."""
         host = crediter(self._centre)
         if not 0 < amount <= apdu.LARGEST_AMOUNT:
-            raise InputError(Text("划入金额须大于零", "the amount of a credit is above zero"))
+            most = f"{apdu.LARGEST_AMOUNT / 100:.2f}"
+            raise InputError(
+                Text(
+                    f"划入金额须大于零，不超过 {most} 元",
+                    f"the amount of a credit is above zero and at most {most} yuan",
+                )
+            )
         if len(terminal) != apdu.TERMINAL_LENGTH:
             raise InputError(Text("终端机编号应为 12 位数字", "a terminal number has 12 digits"))
         commands, name = self._commands, self._commands.medical.load_key

@@ -115,6 +115,7 @@ class FileReader:
         that were never written, or a record with another tag than the profile says. Raises
         :class:`Refused` when the card keeps one closed, or has no such file.
         """
+        wanted = sorted(wanted, key=lambda located: located.number)
         if self._habits.sfi is not False and (values := self._by_sfi(wanted, whole)) is not None:
             return values
         self.select(wanted[0])

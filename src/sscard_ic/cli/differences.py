@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sscard_ic.cli.common import tr
+from sscard_ic.cli.item_words import value_words
 from sscard_ic.cli.tables import print_table
 from sscard_ic.profile import Located
 from sscard_ic.profile.contents import Difference
@@ -21,12 +22,13 @@ def show_differences(
 
     Items in ``closed`` could not be read before.
     """
+    shut = tr("（未开放）", "(closed)")
     rows = [
         (
             each.place.path,
             tr(each.place.item.zh, each.place.item.en),
-            tr("（未开放）", "(closed)") if each.place.path in closed else _cell(each.before),
-            _cell(each.after),
+            shut if each.place.path in closed else _cell(each.place, each.before),
+            _cell(each.place, each.after),
         )
         for each in found
     ]
@@ -49,13 +51,9 @@ def _side(value: Value | None) -> dict[str, str] | None:
     return None if value is None else {"value": value.text, "raw": value.raw.hex().upper()}
 
 
-def _cell(value: Value | None) -> str:
+def _cell(place: Located, value: Value | None) -> str:
     if value is None:
         return tr("（卡上没有）", "(not on the card)")
     if not value.is_set:
         return tr("（未写入）", "(not set)")
-    if len(value.text) > _LONG:
-        return tr(f"（{len(value.raw)} 字节）", f"({len(value.raw)} bytes)")
-    if value.meaning is not None:
-        return f"{value.text}  {tr(value.meaning.zh, value.meaning.en)}"
-    return value.text
+    return value_words(place.item, value, _LONG)

@@ -12,6 +12,7 @@ import click
 from sscard_ic.base.errors import Text
 from sscard_ic.card import Reading, SocialSecurityCard, check_profile, recognise
 from sscard_ic.cli.common import json_option, language, print_json, say, tr
+from sscard_ic.cli.item_words import value_words
 from sscard_ic.cli.key_options import KeySource, keys_options
 from sscard_ic.cli.readers import protocol_option, reader_option
 from sscard_ic.cli.secrets import key_group_option, pin, pin_file_option
@@ -65,7 +66,7 @@ def read(
         card = SocialSecurityCard(connection, profile, keys.service(profile), key_group=key_group)
         if holder_pin is not None:
             card.verify_pin(holder_pin)
-        reading = card.read(needed_for(profile, wanted))
+        reading = card.read(needed_for(profile, _whole_names(profile, wanted)))
         atr = connection.atr
     if as_json:
         print_json(describe(profile, atr, wanted, reading))
@@ -88,6 +89,17 @@ def _wanted(profile: CardProfile, items: tuple[str, ...], everything: bool) -> I
     if everything:
         return places
     return [p for p in places if p.directory_name == "SSSE" and p.file_name in ("EF05", "EF06")]
+
+
+def _whole_names(profile: CardProfile, wanted: list[Located]) -> list[Located]:
+    """``wanted`` and, after each name, the item that continues it."""
+    whole: list[Located] = []
+    for place in wanted:
+        whole.append(place)
+        if _is_name(place):
+            fields = profile.places_of(place.directory_name, place.file_name)
+            whole += [p for p in fields if p.path.endswith(".4E") and p not in wanted]
+    return whole
 
 
 def describe(
@@ -214,8 +226,7 @@ def _cell(profile: CardProfile, place: Located, reading: Reading) -> str:
     value = read_place(profile, place, reading.values)
     if not value.is_set:
         return tr("未写入", "not set")
-    text = value.text if len(value.text) <= _LONG else f"{len(raw)} {tr('字节', 'bytes')}"
-    return f"{text}  {tr(value.meaning.zh, value.meaning.en)}" if value.meaning else text
+    return value_words(item_of(profile, place, reading.values), value, _LONG)
 
 
 def _is_name(place: Located) -> bool:

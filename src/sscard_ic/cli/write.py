@@ -52,6 +52,8 @@ _IDENTIFICATION = "SSSE.EF05.01"
 @click.option("--pin", "with_pin", is_flag=True, help="Verify the PIN first 先校验密码.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing 不再询问.")
 @pin_file_option
+# For those who are used to `read --keys`: the vault answers here without being asked for.
+@click.option("--keys", is_flag=True, expose_value=False, hidden=True)
 @needed_keys_options
 @json_option
 @click.pass_context

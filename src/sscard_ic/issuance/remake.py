@@ -14,7 +14,7 @@ from sscard_ic.card import Blank, CardIdentity, Habits, SocialSecurityCard, chip
 from sscard_ic.codec.digits import decode_cn
 from sscard_ic.issuance.checks import region_of
 from sscard_ic.keys import published_keys
-from sscard_ic.profile import CardProfile, Located
+from sscard_ic.profile import CardProfile, Located, load
 from sscard_ic.profile.contents import Contents
 from sscard_ic.profile.values import unset
 from sscard_ic.reader import Connection
@@ -58,6 +58,7 @@ def remake(session: Connection, profile: CardProfile, contents: Contents) -> Not
 
 def _fitting(profile: CardProfile, contents: Contents) -> Mapping[str, bytes]:
     """The values that are set, checked against the lengths of the profile."""
+    _require_kin(profile, contents)
     places = {place.path: place for place in profile.places}
     for path, raw in contents.values.items():
         place = places.get(path)
@@ -70,6 +71,26 @@ def _fitting(profile: CardProfile, contents: Contents) -> Mapping[str, bytes]:
                 hint=Text("用 --profile 指定合适的规范", "name a fitting one with --profile"),
             )
     return {p: raw for p, raw in contents.values.items() if raw != unset(places[p].item)}
+
+
+def _require_kin(profile: CardProfile, contents: Contents) -> None:
+    """Refuse a profile of another version or algorithm than the card of the dump had."""
+    if profile.name == contents.profile:
+        return
+    of_dump = load(contents.profile)
+    version = of_dump.structure.specification_version
+    if (of_dump.algorithm, version) != (
+        profile.algorithm,
+        profile.structure.specification_version,
+    ):
+        raise InputError(
+            Text(
+                f"转储来自 {version} 版、算法 {of_dump.algorithm} 的卡，与规范 {profile.name} 不符",
+                f"the dump is of a card of version {version} with {of_dump.algorithm}, unlike "
+                f"the profile {profile.name}",
+            ),
+            hint=Text("去掉 --profile", "leave --profile out"),
+        )
 
 
 def _shut(profile: CardProfile, values: Mapping[str, bytes]) -> Sequence[str]:
