@@ -35,7 +35,7 @@ def _read(folder: Path, *words: str) -> str:
     result = CliRunner().invoke(
         root,
         ["--lang", "en", "read", *words, "--pin", "--reader", f"virtual:{image}"],
-        env={"SSCARD_PIN": "123456"},
+        env={"SSCARD_PIN": "123456", "COLUMNS": "400"},
     )
     assert result.exit_code == 0, result.output
     return result.output
