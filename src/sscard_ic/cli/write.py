@@ -74,7 +74,8 @@ def write(
 
     NAME is a path, a Chinese or English name, or a tag, as for `sscard read`; an empty value
     unsets the item, a log takes a new record. Everything is checked before the card is written,
-    and read back afterwards.
+    and read back afterwards. What stands on a command line is seen by other users of the machine:
+    data of real holders come from a file or standard input, with --from.
     """
     wanted = _wanted(assignments, document)
     if not yes and (as_json or str(document) == "-"):
