@@ -24,6 +24,12 @@ class Encryptor:
             raise ValueError("whole blocks are needed")
         return self._engine.update(data)
 
+    def encrypt_into(self, data: bytes, buffer: memoryview) -> None:
+        """Encryption of whole blocks; ``buffer`` is a block less one byte longer than they are."""
+        if len(data) % BLOCK:
+            raise ValueError("whole blocks are needed")
+        self._engine.update_into(data, buffer)
+
 
 def encrypt(key: bytes, data: bytes) -> bytes:
     """ECB encryption with a 16-byte key."""

@@ -27,6 +27,10 @@ class Engine(Protocol):
         """Encryption of whole blocks."""
         ...
 
+    def encrypt_into(self, data: bytes, buffer: memoryview) -> None:
+        """Encryption of whole blocks; ``buffer`` is a block less one byte longer than they are."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Suite:
