@@ -20,6 +20,7 @@ from sscard_ic.card.social_security import SocialSecurityCard
 from sscard_ic.issuance.specimen import SpecimenMaker
 from sscard_ic.keys import CardKey, SoftwareVault, published_keys
 from sscard_ic.keys.medical_vault import HostDebiter, MedicalHost
+from sscard_ic.keys.policy import Operation
 from sscard_ic.profile import CardProfile, load
 from sscard_ic.profile.medical import MedicalSettlement
 from sscard_ic.reader import Connection, open_session
@@ -72,7 +73,7 @@ class FixedHost(MedicalHost):
     def __init__(self, keys: dict[str, bytes]) -> None:
         self._keys = keys
 
-    def _card_key(self, key: CardKey) -> bytes:
+    def _card_key(self, key: CardKey, operation: Operation) -> bytes:
         return self._keys[key.name]
 
 

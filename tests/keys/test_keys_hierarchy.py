@@ -13,8 +13,8 @@ import pytest
 from sscard_ic.base import InputError, Secret
 from sscard_ic.crypto.suites import SUITES, Algorithm
 from sscard_ic.keys import CardKey, UnknownKeyError
-from sscard_ic.keys.capabilities import RootAlgorithm
 from sscard_ic.keys.hierarchy import Hierarchy, RootKey
+from sscard_ic.keys.inventory import RootAlgorithm
 
 _FOLDER = Path(__file__).parents[1] / "vectors"
 _ALGORITHMS: tuple[Algorithm, ...] = ("3des", "sm4")
@@ -76,12 +76,8 @@ def test_3des_and_sm4_roots_of_one_name_live_together() -> None:
     hierarchy = Hierarchy(roots)
     assert hierarchy.roots() == roots
     for root in roots:
-        card = CardKey("K", 1, "320800", _FACTOR, root.family)
+        card = CardKey("K", 1, "320800", _FACTOR, root.suite.algorithm)
         assert hierarchy.card_key(card) == Hierarchy([root]).card_key(card)
-        suite = SUITES[root.family]
-        plain = bytes(suite.block)
-        expected = suite.encrypt(hierarchy.card_key(card), plain)
-        assert hierarchy.encryptor(card).encrypt(plain) == expected
 
 
 @pytest.mark.parametrize(("algorithm", "length"), [("des", 16), ("3des", 8), ("sm4", 8)])
@@ -98,12 +94,6 @@ def test_cities_and_cards_do_not_share_keys() -> None:
         for factor in (_FACTOR, bytes(8))
     ]
     assert len({hierarchy.card_key(card) for card in cards}) == 4
-    assert len({hierarchy.encryptor(card).encrypt(bytes(8)) for card in cards}) == 4
-
-
-def test_the_transport_key_is_used_as_it_is() -> None:
-    hierarchy = Hierarchy([_root("maker", bytes(range(16)), "transport")])
-    assert hierarchy.card_key(CardKey("K", 1, "320800", _FACTOR)) == bytes(range(16))
 
 
 def test_threads_derive_at_the_same_time() -> None:

@@ -1,21 +1,19 @@
-"""Key-loading commands of the worked initialisation, through a vault that holds its keys."""
+"""Key-loading commands of the worked initialisation, by a service that holds its keys."""
 
 from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.fixed_keys import FixedKeys
 
 from sscard_ic.apdu import Command
 from sscard_ic.base import Secret
 from sscard_ic.crypto.suites import SUITES, Algorithm
-from sscard_ic.keys import CardKey, Mode, Protection, SoftwareVault
-from sscard_ic.keys.capabilities import RootAlgorithm
-from sscard_ic.keys.hierarchy import RootKey
+from sscard_ic.keys import CardKey, Mode, Protection
 
 _VECTORS = tomllib.loads(
     (Path(__file__).parents[1] / "vectors" / "key_loading.toml").read_text(encoding="utf-8")
@@ -26,27 +24,13 @@ _FAMILIES: tuple[Algorithm, ...] = ("3des", "sm4")
 
 
 @pytest.fixture(scope="module")
-def worked(tmp_path_factory: pytest.TempPathFactory) -> SoftwareVault:
-    """The vectors give card keys, so the vault holds them as keys that are used as they are."""
-    bits = {row["name"]: bytes.fromhex(row["bits"]) for row in _VECTORS["load"]}
-    families: list[tuple[str, RootAlgorithm]] = [
-        (name, "des" if len(value) == 8 else "3des") for name, value in bits.items()
-    ]
-    families += [("MKSSSE", "sm4"), ("UKSSSE", "sm4")]
-    created = datetime(2026, 11, 21, tzinfo=UTC)
-    return SoftwareVault.create(
-        tmp_path_factory.mktemp("worked") / "vault.json",
-        Secret(b"x"),
-        environment="test",
-        keys=[
-            RootKey(name, 1, "maker", "transport", created, Secret(bits[name]), algorithm)
-            for name, algorithm in families
-        ],
-    )
+def worked() -> FixedKeys:
+    """The vectors give card keys."""
+    return FixedKeys({row["name"]: bytes.fromhex(row["bits"]) for row in _VECTORS["load"]})
 
 
 @pytest.mark.parametrize("row", _VECTORS["load"], ids=lambda row: row["source"])
-def test_vector(worked: SoftwareVault, row: dict[str, Any]) -> None:
+def test_vector(worked: FixedKeys, row: dict[str, Any]) -> None:
     algorithm = row.get("algorithm", "3des")
     protection = Protection("plain")
     if row["mode"] != "plain":
@@ -62,7 +46,7 @@ def test_vector(worked: SoftwareVault, row: dict[str, Any]) -> None:
     assert row["command"] not in f"{command} {command!r}"
 
 
-def test_pin_vector(worked: SoftwareVault) -> None:
+def test_pin_vector(worked: FixedKeys) -> None:
     row = _VECTORS["pin"]
     command = worked.load_pin(
         bytes.fromhex(row["head"]),
@@ -77,7 +61,7 @@ def test_pin_vector(worked: SoftwareVault) -> None:
 @pytest.mark.parametrize("cla", [None, 0x94])
 @pytest.mark.parametrize("algorithm", _FAMILIES)
 def test_what_the_card_gets_out_of_a_protected_pin(
-    worked: SoftwareVault, mode: Mode, cla: int | None, algorithm: Algorithm
+    worked: FixedKeys, mode: Mode, cla: int | None, algorithm: Algorithm
 ) -> None:
     suite = SUITES[algorithm]
     control, iv = bytes.fromhex("11" * 16), bytes(range(8))
@@ -108,6 +92,6 @@ def test_protection_and_its_key_belong_together() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 17])
-def test_a_value_of_another_length_is_refused(worked: SoftwareVault, length: int) -> None:
+def test_a_value_of_another_length_is_refused(worked: FixedKeys, length: int) -> None:
     with pytest.raises(ValueError, match="key record"):
         worked.load_pin(bytes(4), bytes(8), Secret(bytes(length)), Protection("plain"))

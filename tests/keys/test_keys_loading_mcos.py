@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.fixed_keys import FixedKeys
 
 from sscard_ic.base import Secret
-from sscard_ic.keys import CardKey, Protection, PublishedKey, SoftwareVault
-from sscard_ic.keys.hierarchy import TRANSPORT, RootKey
+from sscard_ic.keys import CardKey, Protection, PublishedKey
+from sscard_ic.keys.inventory import TRANSPORT
 
 VECTORS = tomllib.loads(
     (Path(__file__).parents[1] / "vectors" / "mcos.toml").read_text(encoding="utf-8")
 )
-CREATED = datetime(2026, 11, 21, tzinfo=UTC)
 FACTOR = bytes(8)
 
 
-def vault(folder: Path, **values: str) -> SoftwareVault:
-    """A vault whose keys are used as they are."""
-    return SoftwareVault.create(
-        folder / "vault.json",
-        Secret(b"x"),
-        environment="test",
-        keys=[
-            RootKey(name, 1, "maker", "transport", CREATED, Secret(bytes.fromhex(value)))
-            for name, value in values.items()
-        ],
-    )
+def fixed(**values: str) -> FixedKeys:
+    """A service whose card keys are given in hex."""
+    return FixedKeys({name: bytes.fromhex(value) for name, value in values.items()})
 
 
 @pytest.mark.parametrize("under", ["published", "of the card"])
 @pytest.mark.parametrize("row", VECTORS["load"], ids=lambda row: row["source"])
 def test_loading_under_a_published_key_and_under_one_of_the_card(
-    tmp_path: Path, row: dict[str, Any], under: str
+    row: dict[str, Any], under: str
 ) -> None:
-    service = vault(tmp_path, KEY=row["value"], MASTER=row["under"])
+    service = fixed(KEY=row["value"], MASTER=row["under"])
     published = PublishedKey(bytes.fromhex(row["under"]))
     master = CardKey("MASTER", 1, "511900", FACTOR)
     protection = Protection(
@@ -57,44 +48,29 @@ def test_loading_under_a_published_key_and_under_one_of_the_card(
 
 
 @pytest.mark.parametrize("row", VECTORS["plain_keys"], ids=lambda row: row["key"])
-def test_plain_records_have_no_filling(tmp_path: Path, row: dict[str, Any]) -> None:
+def test_plain_records_have_no_filling(row: dict[str, Any]) -> None:
     plain = bytes.fromhex(row["apdu"])
     value = plain[13:]
-    service = SoftwareVault.create(
-        tmp_path / "vault.json",
-        Secret(b"x"),
-        environment="test",
-        keys=[
-            RootKey(
-                "KEY",
-                1,
-                "maker",
-                "transport",
-                CREATED,
-                Secret(value),
-                "des" if len(value) == 8 else "3des",
-            )
-        ],
-    )
+    service = fixed(KEY=value.hex())
     key = CardKey("KEY", 1, "511900", FACTOR)
     command = service.load_key(plain[:4], plain[5:13], key, Protection("plain", 0x80), filled=0)
     assert command.reveal() == plain
 
 
-def test_the_pin_is_filled_to_eight_bytes(tmp_path: Path) -> None:
+def test_the_pin_is_filled_to_eight_bytes() -> None:
     plain = bytes.fromhex(VECTORS["plain_pin"]["apdu"])
     pin = Secret(bytes.fromhex("123456"))
-    service = vault(tmp_path, KEY="00" * 16)
+    service = fixed(KEY="00" * 16)
     command = service.load_pin(plain[:4], plain[5:13], pin, Protection("plain", 0x80), filled=8)
     assert command.reveal() == plain
 
 
 @pytest.mark.parametrize("published", [True, False])
-def test_the_key_that_opens_blanks(tmp_path: Path, published: bool) -> None:
+def test_the_key_that_opens_blanks(published: bool) -> None:
     """The COS maker's published one, or the card maker's own."""
     row = VECTORS["manufacturer"]
     own = "42" * 16 if published else row["key"]
-    service = vault(tmp_path, **{TRANSPORT: own})
+    service = fixed(**{TRANSPORT: own})
     key = PublishedKey(bytes.fromhex(row["key"])) if published else None
     cryptogram = service.blank_cryptogram(bytes.fromhex(row["challenge"]), key)
     assert cryptogram.hex().upper() == row["apdu"][10:]

@@ -24,6 +24,7 @@ from sscard_ic.keys.medical import (
     offline_debiter,
 )
 from sscard_ic.keys.medical_vault import HostDebiter, MedicalHost
+from sscard_ic.keys.policy import Operation
 from sscard_ic.keys.published_roots import published_keys
 from sscard_ic.profile import load
 
@@ -38,7 +39,7 @@ FORMS: tuple[Any, ...] = ("xor_halves", "double_length")
 class Host(MedicalHost):
     """A host with the card keys of the examples."""
 
-    def _card_key(self, key: CardKey) -> bytes:
+    def _card_key(self, key: CardKey, operation: Operation) -> bytes:
         return bytes.fromhex(KEYS[key.name.lower()])
 
 

@@ -18,12 +18,14 @@ from sscard_ic.keys import (
     MissingCapabilityError,
     SoftwareVault,
     UnknownKeyError,
+    answer_checker,
     create_test_vault,
     message_protector,
 )
 
 FACTOR = bytes.fromhex("866033110000048A")
 PIN = Secret(bytes.fromhex("258036"))
+HEAD = bytes.fromhex("84240001")
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +51,28 @@ def test_messages(vault: SoftwareVault, algorithm: Algorithm, method: Method, le
     key, value = _stk(algorithm)
     challenge = bytes(range(1, length + 1))
     expected = message_key(algorithm, value, challenge, method)
-    assert vault.message_mac(key, b"data", challenge, method) == expected.mac(b"data")
-    enciphered = vault.encipher(key, PIN, challenge, method)
-    assert enciphered == expected.encipher(PIN.reveal())
-    assert len(enciphered) == SUITES[algorithm].block
+    assert vault.answer_mac(key, b"data", challenge, method) == expected.mac(b"data")
+    field = vault.protect_command(key, HEAD, Secret(b"data"), challenge, method, enciphered=False)
+    assert field == b"data" + expected.mac(HEAD + b"\x08data")
+    field = vault.protect_command(key, HEAD, PIN, challenge, method, enciphered=True)
+    block = SUITES[algorithm].block
+    assert field[:block] == expected.encipher(PIN.reveal())
+    assert field[block:] == expected.mac(HEAD + bytes((block + 4,)) + field[:block])
 
 
 def test_sm4_takes_a_challenge_of_16(vault: SoftwareVault) -> None:
     key, value = _stk("sm4")
     challenge = bytes(range(16))
     expected = message_key("sm4", value, challenge, "card_key").mac(b"data")
-    assert vault.message_mac(key, b"data", challenge, "card_key") == expected
+    assert vault.answer_mac(key, b"data", challenge, "card_key") == expected
 
 
 def test_a_key_that_is_not_there(vault: SoftwareVault) -> None:
     key = CardKey("STKDF07", 1, "650100", FACTOR)
     with pytest.raises(UnknownKeyError, match="STKDF07"):
-        vault.message_mac(key, b"", bytes(8), "card_key")
+        vault.answer_mac(key, b"", bytes(8), "card_key")
     with pytest.raises(UnknownKeyError, match="STKDF07"):
-        vault.encipher(key, PIN, bytes(8), "card_key")
+        vault.protect_command(key, HEAD, PIN, bytes(8), "card_key", enciphered=True)
 
 
 def test_the_capability(vault: SoftwareVault) -> None:
@@ -75,4 +80,7 @@ def test_the_capability(vault: SoftwareVault) -> None:
     assert isinstance(vault, MessageProtector)
     with pytest.raises(MissingCapabilityError, match="cannot protect messages") as caught:
         message_protector(object())
+    assert answer_checker(vault) is vault
+    with pytest.raises(MissingCapabilityError, match="check the MACs of answers"):
+        answer_checker(object())
     assert caught.value.hint is not None

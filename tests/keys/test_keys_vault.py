@@ -39,8 +39,8 @@ from sscard_ic.keys import (
     require_key,
     require_keys,
 )
-from sscard_ic.keys.capabilities import RootAlgorithm
 from sscard_ic.keys.hierarchy import RootKey
+from sscard_ic.keys.inventory import RootAlgorithm
 from sscard_ic.profile import load
 
 _FACTOR = bytes.fromhex("86510100000004D2")

@@ -1,7 +1,6 @@
 """Commands of the issuer, which carry a MAC: PIN service and locks (ref 02 §1.3, §4, §5.4).
 
-The builders give commands without their MAC. :func:`message` is what it is computed over, and
-:func:`with_mac` the finished command; any ISO command takes one, too (:func:`protected`).
+The builders give commands without their MAC; any ISO command takes one, too (:func:`protected`).
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ def unblock_pin() -> Command:
     return Command(0x84, 0x24, 0x00, _UNBLOCK_ONLY)
 
 
-def reset_pin(enciphered: bytes, p2: int) -> Command:
-    """PIN CHANGE/UNBLOCK with a new PIN: enciphered PIN block 8 (SM4: 16) ‖ MAC 4.
+def reset_pin(p2: int) -> Command:
+    """PIN CHANGE/UNBLOCK with a new PIN; data: enciphered PIN block 8 (SM4: 16) ‖ MAC 4.
 
     ``p2`` tells it from unblocking: 01 or 02 (setting ``pin_reset_p2``).
     """
-    return Command(0x84, 0x24, 0x00, p2, enciphered)
+    return Command(0x84, 0x24, 0x00, p2)
 
 
 def block_application(*, permanently: bool) -> Command:
@@ -50,17 +49,7 @@ def protected(command: Command) -> Command:
     return replace(command, cla=command.cla | _WITH_MAC)
 
 
-def message(command: Command) -> bytes:
-    """What the MAC of ``command`` covers: CLA INS P1 P2, Lc with the MAC, data (ref 02 §4.1).
-
-    Raises :class:`ApduError` when the data leave no room for the MAC.
-    """
-    length = len(command.data) + MAC_LENGTH
-    if length > _MAX_DATA:
+def require_room(command: Command) -> None:
+    """Raise :class:`ApduError` when the data of ``command`` leave no room for a MAC."""
+    if len(command.data) + MAC_LENGTH > _MAX_DATA:
         raise ApduError(f"{len(command.data)} data bytes leave no room for a MAC")
-    return command.header + bytes((length,)) + command.data
-
-
-def with_mac(command: Command, mac: bytes) -> Command:
-    """``command`` with its 4-byte ``mac`` behind the data."""
-    return replace(command, data=command.data + mac)

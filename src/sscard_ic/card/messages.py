@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 from sscard_ic.apdu import Command, iso, issuer
 from sscard_ic.apdu.status import StatusWord
 from sscard_ic.base.errors import CardError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.card.channel import Channel, Refused
-from sscard_ic.keys import CardKey, message_protector
+from sscard_ic.keys import CardKey, answer_checker, message_protector
 from sscard_ic.profile import Located
 from sscard_ic.profile.dialect import Messaging
 
@@ -58,6 +58,7 @@ class Messages:
 
     def __init__(self, channel: Channel, service: object, settings: Messaging) -> None:
         self._channel = channel
+        self._service = service
         self._protector = message_protector(service)
         self._settings = settings
 
@@ -65,11 +66,13 @@ class Messages:
         """``command`` with its MAC by ``key``: good for the next command (one exchange)."""
         return self._finish(command, key, self._draw())
 
-    def enciphered(self, data: Secret, key: CardKey, build: Callable[[bytes], Command]) -> Secret:
-        """The finished command that ``build`` makes of the enciphered ``data``, with its MAC."""
+    def enciphered(self, command: Command, data: Secret, key: CardKey) -> Secret:
+        """``command`` with the enciphered ``data`` and their MAC, finished."""
         challenge, method = self._draw(), self._settings.secure_messaging
-        command = build(self._protector.encipher(key, data, challenge, method))
-        return Secret(bytes(self._finish(command, key, challenge)))
+        field = self._protector.protect_command(
+            key, command.header, data, challenge, method, enciphered=True
+        )
+        return Secret(bytes(replace(command, data=field)))
 
     def read(self, command: Command, key: CardKey, what: Text) -> bytes:
         """The data that a READ with MAC answers, their own MAC checked (two exchanges).
@@ -84,7 +87,7 @@ class Messages:
             return response.data
         data, mac = response.data[: -issuer.MAC_LENGTH], response.data[-issuer.MAC_LENGTH :]
         method = self._settings.secure_messaging
-        if mac != self._protector.message_mac(key, data, challenge, method):
+        if mac != answer_checker(self._service).answer_mac(key, data, challenge, method):
             raise CardError(
                 Text(f"“{what.zh}”的应答 MAC 不符", f"the MAC of the answer is wrong: {what.en}"),
                 hint=Text(
@@ -120,8 +123,9 @@ class Messages:
         return self._channel.send(challenge, _CHALLENGE).data
 
     def _finish(self, command: Command, key: CardKey, challenge: bytes) -> Command:
+        issuer.require_room(command)
         method = self._settings.secure_messaging
-        covered = issuer.message(command)
-        return issuer.with_mac(
-            command, self._protector.message_mac(key, covered, challenge, method)
+        field = self._protector.protect_command(
+            key, command.header, Secret(command.data), challenge, method, enciphered=False
         )
+        return replace(command, data=field)

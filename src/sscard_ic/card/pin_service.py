@@ -31,12 +31,8 @@ def reset_pin(card: SocialSecurityCard, new: Secret) -> None:
     The old one need not be known. Raises as :func:`unblock_pin` does.
     """
     key = _prepare(card)
-    p2 = card.profile.dialect.messaging.pin_reset_p2
-
-    def build(enciphered: bytes) -> Command:
-        return issuer.reset_pin(enciphered, p2)
-
-    _send(card, card.messages(key.name).enciphered(new, key, build), key, _RESET)
+    command = issuer.reset_pin(card.profile.dialect.messaging.pin_reset_p2)
+    _send(card, card.messages(key.name).enciphered(command, new, key), key, _RESET)
 
 
 def _prepare(card: SocialSecurityCard) -> CardKey:

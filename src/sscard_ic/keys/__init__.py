@@ -6,19 +6,21 @@ from pathlib import Path
 
 from sscard_ic.base.secret import Secret
 from sscard_ic.keys.capabilities import (
+    AnswerChecker,
     Authenticator,
     BlankOpener,
+    BulkDeriver,
+    CardExpecter,
     CardKey,
-    Environment,
     Inventory,
     KeyHolder,
-    KeyInfo,
     KeyLoader,
     Macer,
     MessageProtector,
     Mode,
     Protection,
     PublishedKey,
+    answer_checker,
     authenticator,
     inventory,
     key_loader,
@@ -28,7 +30,9 @@ from sscard_ic.keys.capabilities import (
     require_keys,
 )
 from sscard_ic.keys.errors import (
+    DestroyedKeyError,
     EnvironmentMismatchError,
+    ExpiredKeyError,
     MissingCapabilityError,
     NoPsamKeyError,
     NotPsamError,
@@ -36,21 +40,31 @@ from sscard_ic.keys.errors import (
     PsamError,
     UnknownKeyError,
     VaultError,
+    WrongPurposeError,
 )
+from sscard_ic.keys.inventory import Environment, KeyInfo, KeySpec
 from sscard_ic.keys.psam_loading import PsamLoader, PsamRoot
 from sscard_ic.keys.published_roots import create_test_vault, merge_keys, published_keys
+from sscard_ic.keys.service import KeyService, require_environment
 from sscard_ic.keys.vault import SoftwareVault
 
 __all__ = [
+    "AnswerChecker",
     "Authenticator",
     "BlankOpener",
+    "BulkDeriver",
+    "CardExpecter",
     "CardKey",
+    "DestroyedKeyError",
     "Environment",
     "EnvironmentMismatchError",
+    "ExpiredKeyError",
     "Inventory",
     "KeyHolder",
     "KeyInfo",
     "KeyLoader",
+    "KeyService",
+    "KeySpec",
     "Macer",
     "MessageProtector",
     "MissingCapabilityError",
@@ -66,6 +80,8 @@ __all__ = [
     "SoftwareVault",
     "UnknownKeyError",
     "VaultError",
+    "WrongPurposeError",
+    "answer_checker",
     "authenticator",
     "create_test_vault",
     "inventory",
@@ -75,6 +91,7 @@ __all__ = [
     "message_protector",
     "open_service",
     "published_keys",
+    "require_environment",
     "require_key",
     "require_keys",
 ]

@@ -12,15 +12,9 @@ from sscard_ic.crypto.factors import FACTOR_LENGTH
 from sscard_ic.crypto.secure_messaging import Method
 from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.keys.errors import MissingCapabilityError
+from sscard_ic.keys.inventory import KeyInfo
 from sscard_ic.profile.card_profile import CardProfile
 
-Environment = Literal["test", "production"]
-Level = Literal["N1", "N2", "P1", "maker"]
-"""As in a profile: ministry (first or second level in the PSAM), province, card maker."""
-Owner = Literal["ministry", "province", "maker"]
-RootAlgorithm = Literal["des", "3des", "sm4"]
-"""Single DES (8 bytes), two-key 3DES or SM4 (16 bytes each)."""
-Use = Literal["external", "internal", "mac", "master", "purchase", "load", "tac", "transport"]
 Mode = Literal["plain", "plain_mac", "enciphered", "enciphered_mac"]
 
 
@@ -113,23 +107,6 @@ class Protection:
         return self.mode in ("plain_mac", "enciphered_mac")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyInfo:
-    """What may be known about a root key."""
-
-    name: str
-    version: int
-    owner: Owner
-    level: Level
-    length: int
-    """Bytes: 8 or 16."""
-    algorithm: RootAlgorithm
-    use: Use
-    check_value: str
-    """Six hex digits."""
-    environment: Environment
-
-
 @runtime_checkable
 class Authenticator(Protocol):
     """Proves knowledge of a key to a card, or checks the card's proof."""
@@ -181,12 +158,30 @@ class MessageProtector(Protocol):
     ``secure_messaging`` of the card.
     """
 
-    def message_mac(self, key: CardKey, data: bytes, challenge: bytes, method: Method) -> bytes:
-        """4 bytes over ``data``: header, Lc with the MAC and data of a command."""
+    def protect_command(
+        self,
+        key: CardKey,
+        head: bytes,
+        data: Secret,
+        challenge: bytes,
+        method: Method,
+        *,
+        enciphered: bool,
+    ) -> bytes:
+        """The data field of the command ``head`` (CLA INS P1 P2): ``data`` and a MAC of 4 bytes.
+
+        ``enciphered``: LL ‖ ``data`` ‖ 80 00… in whole blocks, of 8 bytes or 16 with SM4, instead
+        of the data themselves. The MAC covers what is sent: header, Lc, data field.
+        """
         ...
 
-    def encipher(self, key: CardKey, data: Secret, challenge: bytes, method: Method) -> bytes:
-        """LL ‖ ``data`` ‖ 80 00… enciphered: whole blocks of 8 bytes, or 16 with SM4."""
+
+@runtime_checkable
+class AnswerChecker(Protocol):
+    """Computes what a card's answer must end with when it was read with a MAC (ref 02 §4.1)."""
+
+    def answer_mac(self, key: CardKey, data: bytes, challenge: bytes, method: Method) -> bytes:
+        """4 bytes over the ``data`` of the answer to the command after ``challenge``."""
         ...
 
 
@@ -217,11 +212,37 @@ class Inventory(Protocol):
     """Tells which keys there are, without their bits."""
 
     def keys(self) -> Sequence[KeyInfo]:
-        """Every root key, ordered by name, version and algorithm."""
+        """Every root key, destroyed ones too, ordered by name, version and algorithm."""
         ...
 
     def check_value(self, key: CardKey) -> bytes:
         """3 bytes: the check value of a derived card key."""
+        ...
+
+
+@runtime_checkable
+class BulkDeriver(Protocol):
+    """Derives one key for many cards at once; only key services and their tests ask for it."""
+
+    def derive_many(
+        self, name: str, version: int, algorithm: Algorithm, division_code: str, factors: bytes
+    ) -> bytearray:
+        """The keys of as many cards as ``factors`` has times 8 bytes, one behind the other.
+
+        8 or 16 bytes each; the caller overwrites them when they have served.
+        """
+        ...
+
+
+@runtime_checkable
+class CardExpecter(Protocol):
+    """Likes to know beforehand which cards come next, to ask its hardware for many at once."""
+
+    def expect_cards(self, division_code: str, factors: Sequence[bytes]) -> None:
+        """Cards of one city by their 8-byte factors, in the order they will come in.
+
+        Replaces what was expected before.
+        """
         ...
 
 
@@ -268,6 +289,13 @@ def message_protector(service: object) -> MessageProtector:
     if isinstance(service, MessageProtector):
         return service
     raise _missing(service, Text("保护安全报文", "protect messages (secure messaging)"))
+
+
+def answer_checker(service: object) -> AnswerChecker:
+    """``service`` as checker; raises :class:`MissingCapabilityError` when it is none."""
+    if isinstance(service, AnswerChecker):
+        return service
+    raise _missing(service, Text("校验应答的 MAC", "check the MACs of answers"))
 
 
 def key_loader(service: object) -> KeyLoader:

@@ -7,56 +7,47 @@ level  owner         factors applied to the root
 ====== ============= ================================
 N1, N2 ministry      province, city, card
 P1     province      city, card
+C1     city          card
 maker  card maker    card
+bank   bank          card
 ====== ============= ================================
 
 3DES and SM4 keys of one name are roots of their own, found by name, version and algorithm. An
 8-byte root stays single length at every step: DES-encrypt(factor) (ref 01 §10.3; the PSAM holds
-the STK family as 8-byte DES keys, algorithm byte 01). The transport key of the maker's blanks is
-used as it is (ref 11 §5.1).
+the STK family as 8-byte DES keys, algorithm byte 01). The transport key of the maker's blanks
+(ref 11 §5.1) and keys that wrap others give none to cards.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from datetime import date, datetime
+from typing import cast
 
 from sscard_ic.base.secret import Secret
+from sscard_ic.crypto import aes, bulk
 from sscard_ic.crypto.factors import city_factor, province_factor
 from sscard_ic.crypto.suites import SUITES, Algorithm, Engine, Suite
-from sscard_ic.keys.capabilities import (
-    CardKey,
+from sscard_ic.keys.capabilities import CardKey
+from sscard_ic.keys.errors import UnknownKeyError
+from sscard_ic.keys.inventory import (
+    LENGTHS,
     Environment,
     KeyInfo,
+    KeySpec,
     Level,
-    Owner,
+    Origin,
     RootAlgorithm,
     Use,
 )
-from sscard_ic.keys.errors import UnknownKeyError
 from sscard_ic.keys.psam_loading import PsamRoot
 
-TRANSPORT = "TRANSPORT"
-"""Name of the key that opens the maker's blanks (Ktran), version 1."""
-
-_OWNERS: dict[Level, Owner] = {
-    "N1": "ministry",
-    "N2": "ministry",
-    "P1": "province",
-    "maker": "maker",
+_FACTORS: Mapping[str, Callable[[str], bytes]] = {
+    "province": province_factor,
+    "city": city_factor,
 }
-_REGIONAL: dict[Level, tuple[Callable[[str], bytes], ...]] = {
-    "N1": (province_factor, city_factor),
-    "N2": (province_factor, city_factor),
-    "P1": (city_factor,),
-    "maker": (),
-}
-_LENGTHS: dict[RootAlgorithm, int] = {"des": 8, "3des": 16, "sm4": 16}
-_LAST_CARD_KEYS = 16
-"""Engines kept per thread: a card's control keys protect all loading of their directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,45 +61,83 @@ class RootKey:
     created: datetime
     value: Secret
     algorithm: RootAlgorithm = "3des"
+    valid_from: date | None = None
+    valid_until: date | None = None
+    origin: Origin = "published"
 
     def __post_init__(self) -> None:
-        if len(self.value) != _LENGTHS[self.algorithm]:
+        if len(self.value) != LENGTHS[self.algorithm]:
             raise ValueError("length and algorithm of a key disagree")
 
+    @classmethod
+    def of(cls, spec: KeySpec, value: Secret, created: datetime, origin: Origin) -> RootKey:
+        """The key that ``spec`` describes, with its bits."""
+        return cls(
+            spec.name,
+            spec.version,
+            spec.level,
+            spec.use,
+            created,
+            value,
+            spec.algorithm,
+            spec.valid_from,
+            spec.valid_until,
+            origin,
+        )
+
     @property
-    def family(self) -> Algorithm:
-        """What cards ask for: single DES belongs to 3DES."""
-        return "sm4" if self.algorithm == "sm4" else "3des"
+    def spec(self) -> KeySpec:
+        """What it is, without its bits."""
+        return KeySpec(
+            self.name,
+            self.version,
+            self.level,
+            self.use,
+            self.algorithm,
+            self.valid_from,
+            self.valid_until,
+        )
+
+    @property
+    def family(self) -> str:
+        """By which it is found: single DES belongs to 3DES."""
+        return self.spec.family
 
     @property
     def suite(self) -> Suite:
-        """The rules that its keys are used by."""
-        return SUITES[self.family]
+        """The rules that its keys are used by; ``KeyError`` for one that no card has."""
+        return SUITES[cast(Algorithm, self.family)]
 
     def info(self, environment: Environment) -> KeyInfo:
         """What may be told about it."""
         return KeyInfo(
-            name=self.name,
-            version=self.version,
-            owner=_OWNERS[self.level],
-            level=self.level,
-            length=len(self.value),
-            algorithm=self.algorithm,
-            use=self.use,
-            check_value=self.suite.check_value(self.value.reveal()).hex().upper(),
+            self.name,
+            self.version,
+            self.level,
+            self.use,
+            self.algorithm,
+            self.valid_from,
+            self.valid_until,
+            check_value=check_value(self.algorithm, self.value).hex().upper(),
             environment=environment,
+            created=self.created,
+            origin=self.origin,
         )
 
 
-class _Engines(threading.local):
+def check_value(algorithm: RootAlgorithm, value: Secret) -> bytes:
+    """3 bytes: the first of the encryption of a block of zeros under ``value``."""
+    if algorithm == "aes":
+        return aes.encrypt(value.reveal(), bytes(aes.BLOCK))[:3]
+    return SUITES["sm4" if algorithm == "sm4" else "3des"].check_value(value.reveal())
+
+
+class _Branches(threading.local):
     """Ciphers that one thread has set up; making one costs far more than using it."""
 
-    def __init__(self, card_key: Callable[[CardKey], bytes]) -> None:
-        self.branches: dict[tuple[str, int, Algorithm, str], tuple[Suite, int, Engine]] = {}
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, int, Algorithm, str], tuple[Suite, int, Engine]] = {}
         """Rules, key length and engine of the last level above the card, by city."""
-        self.card = lru_cache(_LAST_CARD_KEYS)(
-            lambda key: SUITES[key.algorithm].engine(card_key(key))
-        )
 
 
 class Hierarchy:
@@ -117,7 +146,7 @@ class Hierarchy:
     def __init__(self, roots: Iterable[RootKey], where: str = "") -> None:
         self._roots = {(root.name, root.version, root.family): root for root in roots}
         self._where = where
-        self._engines = _Engines(self.card_key)
+        self._branches = _Branches()
 
     def __len__(self) -> int:
         return len(self._roots)
@@ -126,22 +155,27 @@ class Hierarchy:
         """Every root key, ordered by name, version and algorithm."""
         return [self._roots[place] for place in sorted(self._roots)]
 
-    def root(self, name: str, version: int, algorithm: Algorithm = "3des") -> RootKey:
+    def root(self, name: str, version: int, algorithm: str = "3des") -> RootKey:
         """One root key; raises :class:`UnknownKeyError`."""
         root = self._roots.get((name, version, algorithm))
         if root is None:
             raise UnknownKeyError(name, version, self._where, algorithm=algorithm)
         return root
 
+    def derive_many(
+        self, name: str, version: int, algorithm: Algorithm, division_code: str, factors: bytes
+    ) -> bytearray:
+        """The keys of many cards of one city, one behind the other; 8-byte ``factors``."""
+        root = self.root(name, version, algorithm)
+        return bulk.derive_many(root.suite, _regional(root, division_code), factors)
+
     def card_key(self, key: CardKey) -> bytes:
         """The bits of one key of one card: as many bytes as its root has."""
         place = key.name, key.version, key.algorithm, key.division_code
-        branch = self._engines.branches.get(place)
+        branch = self._branches.known.get(place)
         if branch is None:
             root = self.root(key.name, key.version, key.algorithm)
-            if root.use == "transport":
-                return root.value.reveal()
-            branch = self._engines.branches[place] = _branch(root, key.division_code)
+            branch = self._branches.known[place] = _branch(root, key.division_code)
         suite, length, engine = branch
         return engine.encrypt(suite.diversification_block(key.factor, length))
 
@@ -151,22 +185,24 @@ class Hierarchy:
         Raises ``ValueError`` when there are not so many steps between the root and a card.
         """
         root = self.root(key.name, key.version, key.algorithm)
-        regional = _REGIONAL[root.level]
+        regional = root.spec.factors[:-1]
         above = len(regional) + 1 - key.steps
         if not 0 <= above <= len(regional):
             raise ValueError(f"{key.name} is not {key.steps} steps above a card")
         value = root.value.reveal()
         for factor in regional[:above]:
-            value = root.suite.diversify(value, factor(key.division_code))
+            value = root.suite.diversify(value, _FACTORS[factor](key.division_code))
         return value
-
-    def encryptor(self, key: CardKey) -> Engine:
-        """ECB encryption with one card key, for this thread; the last few are kept."""
-        return self._engines.card(key)
 
 
 def _branch(root: RootKey, division_code: str) -> tuple[Suite, int, Engine]:
-    value = root.value.reveal()
-    for factor in _REGIONAL[root.level]:
-        value = root.suite.diversify(value, factor(division_code))
+    value = _regional(root, division_code)
     return root.suite, len(value), root.suite.engine(value)
+
+
+def _regional(root: RootKey, division_code: str) -> bytes:
+    """The last key above those of the cards of a city."""
+    value = root.value.reveal()
+    for factor in root.spec.factors[:-1]:
+        value = root.suite.diversify(value, _FACTORS[factor](division_code))
+    return value

@@ -12,18 +12,21 @@ from sscard_ic.crypto import medical as rules
 from sscard_ic.crypto.medical import TacForm
 from sscard_ic.keys.capabilities import CardKey
 from sscard_ic.keys.medical import Credit, DebitMac, Purchase, WrongMac1
+from sscard_ic.keys.policy import Operation
 
 
 class MedicalHost(ABC):
     """Crediter and TAC checker over card keys that a subclass derives."""
 
     @abstractmethod
-    def _card_key(self, key: CardKey) -> bytes:
-        """The 16 bytes of a card key."""
+    def _card_key(self, key: CardKey, operation: Operation) -> bytes:
+        """The 16 bytes of a card key that may be used so."""
 
     def authorise_credit(self, credit: Credit, mac1: bytes, time: bytes) -> bytes:
         """MAC2 of the host, 4 bytes; raises :class:`WrongMac1` when the card's own is not right."""
-        session = rules.load_key(self._card_key(credit.key), credit.random, credit.counter)
+        session = rules.load_key(
+            self._card_key(credit.key, "credit"), credit.random, credit.counter
+        )
         expected = rules.load_mac1(
             session, credit.balance, credit.amount, TYPE_CREDIT, credit.terminal
         )
@@ -36,7 +39,7 @@ class MedicalHost(ABC):
     ) -> bool:
         """Whether ``tac`` is the card's for a credit at the host's ``time``."""
         expected = rules.load_tac(
-            self._card_key(key),
+            self._card_key(key, "tac"),
             credit.balance + credit.amount,
             credit.counter,
             credit.amount,
@@ -52,7 +55,7 @@ class MedicalHost(ABC):
     ) -> bool:
         """Whether ``tac`` is the card's for a purchase with this transaction number."""
         expected = rules.purchase_tac(
-            self._card_key(key),
+            self._card_key(key, "tac"),
             bytes(purchase.amounts),
             TYPE_PURCHASE,
             purchase.terminal,
@@ -65,7 +68,7 @@ class MedicalHost(ABC):
     def purchase_macs(self, purchase: Purchase, number: int) -> tuple[bytes, bytes]:
         """MAC1 and MAC2 of a purchase, 4 bytes each."""
         session = rules.purchase_key(
-            self._card_key(purchase.key), purchase.random, purchase.counter, number
+            self._card_key(purchase.key, "purchase"), purchase.random, purchase.counter, number
         )
         amounts = bytes(purchase.amounts)
         mac1 = rules.purchase_mac1(

@@ -15,7 +15,7 @@ from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto.factors import FACTOR_LENGTH, city_factor, province_factor
 from sscard_ic.crypto.mac import MAC_LENGTH, folded_words, pad80, pad80_if_needed
-from sscard_ic.crypto.secure_messaging import Method
+from sscard_ic.crypto.secure_messaging import Method, covered
 from sscard_ic.crypto.suites import SUITES, Algorithm, Suite
 from sscard_ic.keys.capabilities import CardKey
 from sscard_ic.keys.errors import NoPsamKeyError, NotPsamError, PsamAlgorithmError, PsamError
@@ -94,15 +94,29 @@ class Psam:
 
     # Message protector
 
-    def message_mac(self, key: CardKey, data: bytes, challenge: bytes, method: Method) -> bytes:
-        """4 bytes over ``data`` for the command after ``challenge`` (ref 02 §4)."""
+    def protect_command(
+        self,
+        key: CardKey,
+        head: bytes,
+        data: Secret,
+        challenge: bytes,
+        method: Method,
+        *,
+        enciphered: bool,
+    ) -> bytes:
+        """The data field of a command: ``data``, enciphered or not, and its MAC (ref 02 §4)."""
+        sent = self._encipher(key, data, challenge, method) if enciphered else data.reveal()
+        return sent + self.answer_mac(key, covered(head, sent), challenge, method)
+
+    def answer_mac(self, key: CardKey, data: bytes, challenge: bytes, method: Method) -> bytes:
+        """4 bytes over ``data`` that follow ``challenge`` (ref 02 §4)."""
         suite = SUITES[key.algorithm]
         start = self._protect(key, challenge, method)
         last = self._chain(suite, start, pad80(data, suite.block))
         return folded_words(last) if key.algorithm == "sm4" else last[:MAC_LENGTH]
 
-    def encipher(self, key: CardKey, data: Secret, challenge: bytes, method: Method) -> bytes:
-        """LL ‖ ``data`` ‖ 80 00… enciphered for the command after ``challenge`` (ref 02 §4)."""
+    def _encipher(self, key: CardKey, data: Secret, challenge: bytes, method: Method) -> bytes:
+        """LL ‖ ``data`` ‖ 80 00… enciphered for the command after ``challenge``."""
         suite = SUITES[key.algorithm]
         self._protect(key, challenge, method)
         plain = pad80_if_needed(bytes((len(data),)) + data.reveal(), suite.block)

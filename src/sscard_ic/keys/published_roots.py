@@ -12,8 +12,8 @@ from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto import des, sm4
 from sscard_ic.crypto.published import published_test_key
-from sscard_ic.keys.capabilities import RootAlgorithm
-from sscard_ic.keys.hierarchy import TRANSPORT, RootKey
+from sscard_ic.keys.hierarchy import RootKey
+from sscard_ic.keys.inventory import TRANSPORT, RootAlgorithm
 from sscard_ic.keys.vault import STORAGE_KEY_LENGTH, SoftwareVault
 from sscard_ic.profile.structure import Key
 

@@ -10,30 +10,29 @@ from typing import NoReturn
 
 from pydantic import Field
 
+from sscard_ic.base.clock import Clock, SystemClock
 from sscard_ic.base.errors import Text
 from sscard_ic.base.sealing import Sealer
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto import des
-from sscard_ic.crypto.secure_messaging import MessageKey, Method, message_key
-from sscard_ic.crypto.suites import SUITES, Algorithm
-from sscard_ic.keys import loading, psam_loading, vault_file
-from sscard_ic.keys.capabilities import (
-    CardKey,
+from sscard_ic.crypto.secure_messaging import MessageKey, message_key
+from sscard_ic.crypto.suites import Algorithm
+from sscard_ic.keys import psam_loading, vault_file
+from sscard_ic.keys.capabilities import CardKey
+from sscard_ic.keys.errors import EnvironmentMismatchError, UnknownKeyError, VaultError
+from sscard_ic.keys.hierarchy import Hierarchy, RootKey
+from sscard_ic.keys.host_service import HostService
+from sscard_ic.keys.inventory import (
+    TRANSPORT,
     Environment,
     KeyInfo,
     Level,
-    Protection,
-    PublishedKey,
     RootAlgorithm,
     Use,
 )
-from sscard_ic.keys.errors import EnvironmentMismatchError, VaultError
-from sscard_ic.keys.hierarchy import TRANSPORT, Hierarchy, RootKey
-from sscard_ic.keys.medical_vault import MedicalHost
 from sscard_ic.keys.psam_loading import PsamRoot
 from sscard_ic.keys.sealer import Digester, StorageSealer
 
-SERIAL_LENGTH = 6
 STORAGE_KEY_LENGTH = 32
 
 
@@ -64,18 +63,28 @@ class _Body(vault_file.Stored):
     keys: tuple[_StoredKey, ...] = Field(repr=False)
 
 
-class SoftwareVault(MedicalHost):
+class SoftwareVault(HostService):
     """Every capability of :mod:`~sscard_ic.keys.capabilities` over root keys held in memory.
 
     Threads may share one; processes open their own.
     """
 
     def __init__(
-        self, path: Path, environment: Environment, roots: Iterable[RootKey], storage_key: Secret
+        self,
+        path: Path,
+        environment: Environment,
+        roots: Iterable[RootKey],
+        storage_key: Secret,
+        clock: Clock | None = None,
     ) -> None:
         self._path = path
         self._environment = environment
-        self._hierarchy = Hierarchy(roots, where=str(path))
+        super().__init__(clock or SystemClock())
+        held = list(roots)
+        self._hierarchy = Hierarchy(held, where=str(path))
+        self._infos = {
+            (root.name, root.version, root.family): root.info(environment) for root in held
+        }
         self._sealer = StorageSealer(storage_key)
         self._digester = Digester(storage_key)
 
@@ -152,74 +161,42 @@ class SoftwareVault(MedicalHost):
 
     def keys(self) -> Sequence[KeyInfo]:
         """Every root key, ordered by name, version and algorithm."""
-        return [root.info(self._environment) for root in self._hierarchy.roots()]
+        return [self._infos[place] for place in sorted(self._infos)]
 
-    def require_key(self, name: str, version: int, algorithm: Algorithm) -> None:
-        """Raise :class:`UnknownKeyError` unless there is such a root key."""
-        self._hierarchy.root(name, version, algorithm)
+    def root_info(self, name: str, version: int, algorithm: str = "3des") -> KeyInfo:
+        """What may be told about a root key; raises :class:`UnknownKeyError`."""
+        info = self._infos.get((name, version, algorithm))
+        if info is None:
+            raise UnknownKeyError(name, version, self.place, algorithm=algorithm)
+        return info
 
-    def root_check_value(self, name: str, version: int, algorithm: Algorithm = "3des") -> bytes:
-        """3 bytes: the check value of a root key."""
-        root = self._hierarchy.root(name, version, algorithm)
-        return root.suite.check_value(root.value.reveal())
+    def derive_many(
+        self, name: str, version: int, algorithm: Algorithm, division_code: str, factors: bytes
+    ) -> bytearray:
+        """The keys of many cards of one city, one behind the other; 8-byte ``factors``."""
+        self._require(name, version, algorithm, "load")
+        return self._hierarchy.derive_many(name, version, algorithm, division_code, factors)
 
-    def check_value(self, key: CardKey) -> bytes:
-        """3 bytes: the check value of a derived card key."""
-        return SUITES[key.algorithm].check_value(self._hierarchy.card_key(key))
+    @property
+    def place(self) -> str:
+        """Its file."""
+        return str(self._path)
 
-    def cryptogram(self, key: CardKey, challenge: bytes, text: bytes) -> bytes:
-        """8 bytes over ``text`` under the process key of ``challenge`` (ref 02 §3.2-3.5)."""
-        value = self._hierarchy.card_key(key)
-        return SUITES[key.algorithm].authentication_cryptogram(value, challenge, text)
+    def _derive(self, key: CardKey) -> bytes:
+        return self._hierarchy.card_key(key)
 
-    def transport_code(self, serial: bytes) -> Secret:
-        """X = 3DES(Ktran, 0000 ‖ T8..TD) for the 6-byte chip serial (ref 11 §5.1)."""
-        if len(serial) != SERIAL_LENGTH:
-            raise ValueError(f"a chip serial has {SERIAL_LENGTH} bytes")
-        transport = self._hierarchy.root(TRANSPORT, 1)
-        return Secret(des.encrypt(transport.value.reveal(), serial.rjust(des.BLOCK, b"\x00")))
-
-    def mac(self, key: CardKey, data: bytes, iv: bytes = bytes(8)) -> bytes:
-        """4 bytes: retail, DES or folded SM4 MAC, ``iv`` filled with 00 (ref 02 §4.1)."""
-        return SUITES[key.algorithm].mac(self._hierarchy.card_key(key), data, iv)
-
-    def message_mac(self, key: CardKey, data: bytes, challenge: bytes, method: Method) -> bytes:
-        """4 bytes over ``data`` for the command after ``challenge`` (ref 02 §4)."""
-        return self._message_key(key, challenge, method).mac(data)
-
-    def encipher(self, key: CardKey, data: Secret, challenge: bytes, method: Method) -> bytes:
-        """LL ‖ ``data`` ‖ 80 00… enciphered for the command after ``challenge`` (ref 02 §4)."""
-        return self._message_key(key, challenge, method).encipher(data.reveal())
-
-    def _message_key(self, key: CardKey, challenge: bytes, method: Method) -> MessageKey:
-        return message_key(key.algorithm, self._hierarchy.card_key(key), challenge, method)
-
-    def blank_cryptogram(self, challenge: bytes, published: PublishedKey | None) -> bytes:
-        """C = 3DES(K, R) under the published key, or the maker's own (ref 11 §3.7)."""
-        own = published or PublishedKey(self._hierarchy.root(TRANSPORT, 1).value.reveal())
-        return SUITES[own.algorithm].direct_cryptogram(own.value, challenge)
-
-    def load_key(
-        self, head: bytes, header: bytes, key: CardKey, protection: Protection, filled: int = 16
-    ) -> Secret:
-        """The finished command that loads the card key ``key`` (ref 11 §5.3)."""
-        record = loading.key_record(header, self._hierarchy.card_key(key), filled)
-        return self._load(head, record, protection)
-
-    def load_pin(
-        self, head: bytes, header: bytes, pin: Secret, protection: Protection, filled: int = 16
-    ) -> Secret:
-        """The finished command that loads a PIN given as BCD block (ref 11 §5.3)."""
-        return self._load(head, loading.key_record(header, pin.reveal(), filled), protection)
+    def _transport_cryptogram(self, block: bytes) -> bytes:
+        return des.encrypt(self._hierarchy.root(TRANSPORT, 1).value.reveal(), block)
 
     def load_psam_key(
         self, head: bytes, header: bytes, key: PsamRoot | CardKey, transport: str, challenge: bytes
     ) -> Secret:
         """The finished command that loads a root or a key of its own into a PSAM (ref 02 §7.5)."""
         if isinstance(key, PsamRoot):
+            self._require(key.name, key.version, key.algorithm, "load")
             value = self._hierarchy.psam_root(key)
         else:
-            value = self._hierarchy.card_key(key)
+            value = self._card_key(key, "load")
         protector = self._psam_protector(transport, challenge)
         return psam_loading.loading_command(head, header + value, protector)
 
@@ -230,26 +207,6 @@ class SoftwareVault(MedicalHost):
     def _psam_protector(self, transport: str, challenge: bytes) -> MessageKey:
         key = self._hierarchy.root(transport, 1).value.reveal()
         return message_key("3des", key, challenge, "card_key")
-
-    def _load(self, head: bytes, record: bytes, protection: Protection) -> Secret:
-        def encipher(data: bytes) -> bytes:
-            under = protection.under
-            assert under is not None  # Protection sees to it
-            if isinstance(under, CardKey):
-                return self._hierarchy.encryptor(under).encrypt(data)
-            return SUITES[under.algorithm].encrypt(under.value, data)
-
-        def authenticate(data: bytes) -> bytes:
-            under = protection.under
-            assert under is not None  # Protection sees to it
-            if isinstance(under, CardKey):
-                return self.mac(under, data, protection.iv)
-            return SUITES[under.algorithm].mac(under.value, data, protection.iv)
-
-        return loading.loading_command(head, record, protection, encipher, authenticate)
-
-    def _card_key(self, key: CardKey) -> bytes:
-        return self._hierarchy.card_key(key)
 
     def sealer(self) -> Sealer:
         """Encrypts records at rest under this vault's storage key."""
