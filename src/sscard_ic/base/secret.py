@@ -15,11 +15,20 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: bytes) -> None:
-        self._value = bytes(value)
+        self._value = bytearray(value)
 
     def reveal(self) -> bytes:
-        """The bytes themselves."""
-        return self._value
+        """The bytes themselves: a copy, which :meth:`clear` does not reach."""
+        return bytes(self._value)
+
+    def clear(self) -> None:
+        """Overwrite the bytes with zeros, and hold none any more.
+
+        Python copies freely and frees without overwriting, so copies may live on elsewhere: this
+        shortens how long a secret lies in memory, it proves nothing (docs/keys.md).
+        """
+        self._value[:] = bytes(len(self._value))
+        self._value.clear()
 
     def __len__(self) -> int:
         return len(self._value)
@@ -30,7 +39,7 @@ class Secret:
         return hmac.compare_digest(self._value, other._value)
 
     def __hash__(self) -> int:
-        return hash((Secret, self._value))
+        return hash((Secret, bytes(self._value)))
 
     def __repr__(self) -> str:
         return "‹secret›"
