@@ -2,7 +2,7 @@
 
     core.txt    what the program needs at run time
     build.txt   what building and installing it needs
-    dev.txt     what ``make test`` needs; contains the two others
+    dev.txt     what ``make test`` needs; contains the two others and the extras with wheels
     pcsc.txt    the binding to PC/SC readers, on top of core or dev
 
 The versions wanted stand in ``pyproject.toml``; the files are written, never edited.
@@ -44,7 +44,13 @@ def wanted() -> dict[str, list[str]]:
     dev = extras["dev"]
     editables = [line for line in dev if line.startswith("editables")]
     build = project["build-system"]["requires"] + editables
-    return {"dev": core + build + dev, "core": core, "build": build, "pcsc": extras["pcsc"]}
+    parts = [*extras["hsm"], *extras["remote"], *extras["serve"]]
+    return {
+        "dev": core + build + dev + parts,
+        "core": core,
+        "build": build,
+        "pcsc": extras["pcsc"],
+    }
 
 
 def install_resolver(folder: Path) -> Path:
