@@ -6,7 +6,7 @@ export PYTHON
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pcsc test test-core lint docs bench lock clean parts run-venv dev-venv pcsc-venv
+.PHONY: help demo pcsc hsm test test-core lint docs bench lock clean parts run-venv dev-venv pcsc-venv
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
@@ -16,6 +16,10 @@ demo: run-venv ## issue two sample batches on virtual cards and activate one
 
 pcsc: ## add PC/SC readers to .venv (needs a compiler and libpcsclite-dev)
 	@tools/setup-venv pcsc
+
+hsm: ## add HSMs (PKCS#11, remote over TLS) to .venv
+	@tools/setup-venv hsm
+	@tools/setup-venv remote
 
 test: parts pcsc-venv lint docs ## every quality gate: lint, docs, all tests with coverage
 	$(BIN)/pytest -n $(JOBS) --cov --cov-report=term

@@ -4,6 +4,8 @@
     build.txt   what building and installing it needs
     dev.txt     what ``make test`` needs; contains the two others and the extras with wheels
     pcsc.txt    the binding to PC/SC readers, on top of core or dev
+    hsm.txt     the binding to PKCS#11 modules, on top of core
+    remote.txt  TLS client and server of a remote HSM, on top of core
 
 The versions wanted stand in ``pyproject.toml``; the files are written, never edited.
 A resolver (uv) is installed into a throw-away environment. Each file is valid for every
@@ -33,6 +35,8 @@ TITLES = {
     "build": "What building and installing sscard-ic needs.",
     "dev": "What `make test` needs: core, build and the development tools.",
     "pcsc": "The binding to PC/SC readers, on top of core or dev.",
+    "hsm": "The binding to PKCS#11 modules, on top of core or dev.",
+    "remote": "TLS client and server of a remote HSM, on top of core or dev.",
 }
 
 
@@ -44,12 +48,14 @@ def wanted() -> dict[str, list[str]]:
     dev = extras["dev"]
     editables = [line for line in dev if line.startswith("editables")]
     build = project["build-system"]["requires"] + editables
-    parts = [*extras["hsm"], *extras["remote"], *extras["serve"]]
+    remote = extras["remote"] + extras["serve"]
     return {
-        "dev": core + build + dev + parts,
+        "dev": core + build + dev + extras["hsm"] + remote,
         "core": core,
         "build": build,
         "pcsc": extras["pcsc"],
+        "hsm": extras["hsm"],
+        "remote": remote,
     }
 
 

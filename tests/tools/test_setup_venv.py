@@ -56,6 +56,7 @@ class Tree:
 RUN = ["core.txt build.txt", "--no-deps --no-build-isolation --force-reinstall ."]
 DEV = ["dev.txt", "--no-deps --no-build-isolation --force-reinstall -e ."]
 PCSC = ["pcsc.txt"]
+EXTRAS = ("pcsc", "hsm", "remote")
 
 
 @pytest.fixture
@@ -63,7 +64,10 @@ def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
 
 
-@pytest.mark.parametrize(("kind", "installed"), [("run", RUN), ("dev", DEV), ("pcsc", RUN + PCSC)])
+@pytest.mark.parametrize(
+    ("kind", "installed"),
+    [("run", RUN), ("dev", DEV), *((extra, [*RUN, f"{extra}.txt"]) for extra in EXTRAS)],
+)
 def test_a_second_run_does_nothing(tree: Tree, kind: str, installed: list[str]) -> None:
     assert tree.setup(kind) == installed
     assert tree.setup(kind) == []
@@ -136,6 +140,16 @@ def test_another_interpreter_begins_anew(tree: Tree) -> None:
     python = tree.folder / "python"
     python.write_text(PYTHON.replace("3.11.2 /usr", "3.12.1 /usr"))
     assert tree.setup("pcsc") == RUN + PCSC
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_that_cannot_be_installed_is_tried_again(tree: Tree, extra: str) -> None:
+    tree.setup("run")
+    (tree.folder / "broken").touch()
+    with pytest.raises(subprocess.CalledProcessError):
+        tree.setup(extra)
+    (tree.folder / "broken").unlink()
+    assert tree.setup(extra) == [f"{extra}.txt"]
 
 
 def test_an_unknown_word(tree: Tree) -> None:
