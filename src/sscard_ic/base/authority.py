@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from sscard_ic.base.errors import SscardError
@@ -53,3 +54,20 @@ class Authoriser(Protocol):
         Raises :class:`NotAuthorised`; the refusal is in the audit log then.
         """
         ...
+
+
+@contextmanager
+def deed(sink: AuditSink, event: AuditEvent) -> Iterator[dict[str, str]]:
+    """Do ``event`` inside: it is recorded as done after that, or as failed.
+
+    The block may add to the detail it gets. A failure is recorded by the class of its error alone.
+    What was done but could not be recorded ends with the error of the ``sink``.
+    """
+    detail = dict(event.detail)
+    try:
+        yield detail
+    except BaseException as error:
+        detail["error"] = type(error).__name__
+        sink.record(replace(event, outcome="failed", detail=detail))
+        raise
+    sink.record(replace(event, detail=detail))

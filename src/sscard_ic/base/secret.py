@@ -14,7 +14,7 @@ class Secret:
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: bytes) -> None:
+    def __init__(self, value: bytes | bytearray) -> None:
         self._value = bytearray(value)
 
     def reveal(self) -> bytes:

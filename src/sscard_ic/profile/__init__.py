@@ -1,5 +1,6 @@
 """The cards as data: profiles, their structure and rules, and the values of their items."""
 
+from sscard_ic.base.problems import Place, Problem
 from sscard_ic.profile.access import AccessRule
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.codes import CodeTable
@@ -16,7 +17,7 @@ from sscard_ic.profile.loader import (
     load_import_formats,
     load_psam,
 )
-from sscard_ic.profile.problems import Place, Problem, ProfileError
+from sscard_ic.profile.problems import ProfileError
 from sscard_ic.profile.psam import PsamProfile
 from sscard_ic.profile.region import Region
 from sscard_ic.profile.search import find_items

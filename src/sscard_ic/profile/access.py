@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from sscard_ic.profile.problems import Unusable
+from sscard_ic.base.problems import Unusable
 
 _KEY = re.compile(r"key:([A-Z][A-Za-z0-9]*)")
 _WITHOUT_CONDITIONS: dict[str, Literal["free", "never", "internal"]] = {

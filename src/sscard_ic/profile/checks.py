@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.positions import Key as Loc
 from sscard_ic.profile.access import AccessRule
 from sscard_ic.profile.codes import CodeTable
 from sscard_ic.profile.forms import CALENDAR_LENGTHS
 from sscard_ic.profile.imports import ImportFormat
 from sscard_ic.profile.medical import check_medical
-from sscard_ic.profile.positions import Key as Loc
 from sscard_ic.profile.region import Region
 from sscard_ic.profile.structure import OPERATIONS, Directory, File, Item, Key, Structure
 from sscard_ic.profile.values import decode, encode, part_name
@@ -89,8 +89,14 @@ def check_structure(structure: Structure, codes: Mapping[str, CodeTable]) -> Ite
 
 def _check_keys(structure: Structure) -> Iterator[Finding]:
     seen: dict[tuple[str, str, int], str] = {}
+    addresses: dict[int, str] = {}
     for name, key in structure.keys.items():
         loc: Loc = ("keys", name)
+        for address in key.hsm_addresses:
+            owner = addresses.setdefault(address, name)
+            if owner != name:
+                found = Text(f"{address:04X} 已属于 {owner}", f"{address:04X} is that of {owner}")
+                yield (*loc, "hsm_address"), found
         if key.directory not in structure.directories:
             yield _unknown((*loc, "directory"), key.directory, structure.directories)
         yield from _check_rules(structure, loc, key)

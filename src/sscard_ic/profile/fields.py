@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from sscard_ic.base.errors import Text
+from sscard_ic.base.problems import Unusable
 from sscard_ic.profile.access import AccessRule
-from sscard_ic.profile.problems import Unusable
 
 
 class Strict(BaseModel):

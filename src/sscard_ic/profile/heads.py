@@ -8,12 +8,13 @@ from typing import Any, Literal, cast
 from pydantic import Field
 
 from sscard_ic.base.errors import Text
+from sscard_ic.base.positions import Node
+from sscard_ic.base.problems import Problem
 from sscard_ic.profile.codes import CodeFile
 from sscard_ic.profile.dialect import Dialect
 from sscard_ic.profile.fields import Strict, Title
 from sscard_ic.profile.imports import ImportFormat
-from sscard_ic.profile.positions import Node
-from sscard_ic.profile.problems import Problem, ProfileError
+from sscard_ic.profile.problems import ProfileError
 from sscard_ic.profile.psam import PsamModel
 from sscard_ic.profile.region import Region
 from sscard_ic.profile.structure import Structure

@@ -11,6 +11,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.positions import Key, Node
+from sscard_ic.base.problems import UNKNOWN_KEY, Problem, reason
 from sscard_ic.profile import checks
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.catalogue import find, find_cos, name_of, offer, shipped
@@ -21,8 +23,7 @@ from sscard_ic.profile.fields import Strict
 from sscard_ic.profile.heads import PARTS, CardHead, Head, Kind, PsamHead, kind_at
 from sscard_ic.profile.imports import ImportFormat
 from sscard_ic.profile.merge import merge, without_absent
-from sscard_ic.profile.positions import Key, Node, read_toml
-from sscard_ic.profile.problems import UNKNOWN_KEY, Problem, ProfileError, reason
+from sscard_ic.profile.problems import ProfileError, read_toml
 from sscard_ic.profile.psam import PsamModel, PsamProfile, check_psam
 from sscard_ic.profile.region import Region
 from sscard_ic.profile.structure import OPERATIONS, Structure
@@ -454,11 +455,9 @@ class _Document:
         """Note a problem at the line where ``key``, or the deepest part of it, stands."""
         node, words = root or self.root, ""
         for name in key:
-            value = node.value
-            if isinstance(value, dict) and name in value:
-                node, words = value[name], f"{words}.{name}"
-            elif isinstance(value, tuple) and isinstance(name, int) and name < len(value):
-                node = value[name]
+            found = node.part(name)
+            node = found or node
+            if found and isinstance(name, int):
                 tag = node.get("tag")
                 words = f"{words}[{tag.value if tag else name + 1}]"
             elif name != "[key]":

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from sscard_ic.base.errors import Text
+from sscard_ic.base.problems import Unusable
 from sscard_ic.profile.fields import HexByte, HexBytes, HexWord, Strict
-from sscard_ic.profile.problems import Unusable
 
 if TYPE_CHECKING:
     from sscard_ic.profile.structure import Structure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sscard_ic.profile.positions import Node
+from sscard_ic.base.positions import Node
 
 
 def merge(base: Node, over: Node) -> Node:

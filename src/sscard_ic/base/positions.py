@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sscard_ic.base.errors import Text, os_reason
-from sscard_ic.profile.problems import Place, Problem, ProfileError
+from sscard_ic.base.problems import DocumentError, Place, Problem
 
 Key = tuple[str | int, ...]
 """Way from the root of a document: keys, and positions in arrays."""
@@ -60,6 +60,14 @@ class Node:
         """The node under ``key`` of a table; ``None`` elsewhere."""
         return self.value.get(key) if isinstance(self.value, dict) else None
 
+    def part(self, name: str | int) -> Node | None:
+        """The node under a key of a table, or at a position of an array; ``None`` elsewhere."""
+        if isinstance(name, str):
+            return self.get(name)
+        within = isinstance(self.value, tuple) and name < len(self.value)
+        part: Node | None = self.value[name] if within else None
+        return part
+
     def plain(self) -> Any:
         """The bare value; arrays become tuples, as strict validation wants them."""
         if isinstance(self.value, dict):
@@ -72,7 +80,7 @@ class Node:
 def read_toml(file: Path, *, head: bool = False) -> Node:
     """The document, every key with its place; ``head`` reads only what precedes its first table.
 
-    A file that has not changed is read once. Raises :class:`ProfileError` with the line.
+    A file that has not changed is read once. Raises :class:`DocumentError` with the line.
     """
     try:
         state = file.stat()
@@ -108,8 +116,8 @@ def _read(file: Path, head: bool, changed: int, size: int) -> Node:
     return _node(document, Source(file, text), ())
 
 
-def _unreadable(file: Path, line: int, zh: str, en: str) -> ProfileError:
-    return ProfileError([Problem(Place(file, line), "", Text(zh, en))])
+def _unreadable(file: Path, line: int, zh: str, en: str) -> DocumentError:
+    return DocumentError([Problem(Place(file, line), "", Text(zh, en))])
 
 
 def _node(value: Any, source: Source, key: Key) -> Node:
