@@ -113,6 +113,7 @@ def key_json(card: profiles.CardProfile, name: str, key: Key) -> dict[str, Any]:
         "level": key.level,
         "psam_usage": None if key.psam_usage is None else f"{key.psam_usage:02X}",
         "psam_id": None if key.psam_id is None else f"{key.psam_id:02X}",
+        "hsm_address": None if key.hsm_address is None else f"{key.hsm_address:04X}",
         "opens": [
             {"path": path, "operation": operation.en} for operation, path in opened(card, name)
         ],

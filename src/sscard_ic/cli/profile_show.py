@@ -217,6 +217,10 @@ def _print_table(card: profiles.CardProfile, name: str) -> None:
     )
 
 
+def _addresses(key: Key) -> str:
+    return " ".join(f"{address:04X}" for address in key.hsm_addresses) or "-"
+
+
 def _print_key(card: profiles.CardProfile, name: str) -> None:
     """Everything about one key."""
     key = card.keys[name]
@@ -235,6 +239,7 @@ def _print_key(card: profiles.CardProfile, name: str) -> None:
         (tr("算法", "Algorithm"), card.key_algorithm(name).upper()),
         (tr("根密钥归属", "Owner of the root"), _of(level)),
         (tr("PSAM 用途与标识", "PSAM usage and id"), psam),
+        (tr("加密机密钥地址", "Address in HSMs"), _addresses(key)),
         (tr("开放", "Opens"), opens_words(card, name, common.language()) or "-"),
         (tr("使用条件", "To use it"), _of(rule_words(key.usable))),
         (tr("更换条件", "To replace it"), _of(rule_words(key.change))),

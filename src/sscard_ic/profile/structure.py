@@ -138,6 +138,15 @@ class Key(Strict):
     of the medical amounts."""
     psam_usage: HexByte | None = None
     psam_id: HexByte | None = None
+    hsm_address: HexWord | None = None
+    """Of its first group in the key list of an HSM service; group n stands at n - 1 more
+    (ref 01 §10.5, 02 §2.3). A contract between driver and service, not a value of the card."""
+
+    @property
+    def hsm_addresses(self) -> range:
+        """The addresses of its groups, the first one first; none where they are not known."""
+        first = self.hsm_address
+        return range(0) if first is None else range(first, first + self.groups)
 
 
 @dataclass(frozen=True, slots=True)
