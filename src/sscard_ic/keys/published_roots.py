@@ -14,7 +14,8 @@ from sscard_ic.crypto import des, sm4
 from sscard_ic.crypto.published import published_test_key
 from sscard_ic.keys.hierarchy import RootKey
 from sscard_ic.keys.inventory import TRANSPORT, RootAlgorithm
-from sscard_ic.keys.vault import STORAGE_KEY_LENGTH, SoftwareVault
+from sscard_ic.keys.vault import SoftwareVault
+from sscard_ic.keys.vault_contents import STORAGE_KEY_LENGTH
 from sscard_ic.profile.structure import Key
 
 
@@ -26,9 +27,9 @@ def create_test_vault(
     Each key has a root for cards of 3DES and one for cards of SM4, but the medical keys, which
     are 3DES on every card (ref 12 §6).
     """
-    created = (clock or SystemClock()).now()
-    roots = _published_roots(keys, created)
-    return SoftwareVault.create(path, passphrase, environment="test", keys=roots)
+    clock = clock or SystemClock()
+    roots = published_roots(keys, clock.now())
+    return SoftwareVault.create(path, passphrase, environment="test", keys=roots, clock=clock)
 
 
 def published_keys(keys: Mapping[str, Key], *, clock: Clock | None = None) -> SoftwareVault:
@@ -36,12 +37,14 @@ def published_keys(keys: Mapping[str, Key], *, clock: Clock | None = None) -> So
 
     What this service seals, no other one opens: its storage key is random.
     """
-    roots = _published_roots(keys, (clock or SystemClock()).now())
+    clock = clock or SystemClock()
+    roots = published_roots(keys, clock.now())
     storage_key = Secret(secrets.token_bytes(STORAGE_KEY_LENGTH))
-    return SoftwareVault(Path("published test keys"), "test", roots, storage_key)
+    return SoftwareVault(Path("published test keys"), "test", roots, storage_key, clock)
 
 
-def _published_roots(keys: Mapping[str, Key], created: datetime) -> Iterator[RootKey]:
+def published_roots(keys: Mapping[str, Key], created: datetime) -> Iterator[RootKey]:
+    """The published test roots of ``keys`` and of the blanks."""
     for name, key in keys.items():
         for version in range(1, key.groups + 1):
             value = Secret(published_test_key(name, version, key.length))

@@ -1,194 +1,154 @@
-"""The vault's file: one JSON envelope around one authenticated, encrypted body.
-
-Nothing but the format, the parameters of the key derivation and a value that recognises the
-passphrase can be read without the passphrase. The whole body is one record, so that entries can
-neither be swapped nor dropped; the envelope's head is authenticated with it.
-"""
+"""A vault's file that is open: read again before each change, and never written over blindly."""
 
 from __future__ import annotations
 
-import hmac
-import os
-import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from sscard_ic.base.errors import Text, os_reason
-from sscard_ic.base.files import replace_file
+from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secret
+from sscard_ic.keys import vault_disk, vault_format
 from sscard_ic.keys.errors import VaultError
+from sscard_ic.keys.vault_contents import Contents
+from sscard_ic.keys.vault_format import Head, VaultKeys
 
-_KEY_LENGTH = 32
-_NONCE_LENGTH = 12
-_SALT_LENGTH = 16
-_LARGEST = 16 * 1024 * 1024
-_RESTORE = Text(
-    "请从备份恢复；测试密钥库可删除后用 sscard keys init --test 重建",
-    "restore it from a backup; a test vault can be deleted and made anew: sscard keys init --test",
-)
+_OPEN_ANEW = Text("请重新打开密钥库（重新运行命令）", "open the vault anew: run the command again")
 
 
-class Stored(BaseModel):
-    """Base of what is written: bytes in hex, and errors that never quote what they refuse."""
+class VaultFile:
+    """One vault on the disk and the keys that its passphrase gave; one thread at a time."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        ser_json_bytes="hex",
-        val_json_bytes="hex",
-    )
+    def __init__(self, path: Path, head: Head, proof: bytes, keys: VaultKeys) -> None:
+        self._path = path
+        self._head = head
+        self._proof = proof
+        self._keys = keys
 
+    @classmethod
+    def create(cls, path: Path, passphrase: Secret, contents: Contents) -> VaultFile:
+        """Write the first generation; an existing file is never overwritten."""
+        where = str(path)
+        _require_some(passphrase, where)
+        keys = VaultKeys.fresh(passphrase)
+        number = vault_format.new_vault_number()
+        first = vault_format.written(contents, number, 1, keys)
+        try:
+            vault_disk.write_new(path, first.raw)
+        except BaseException:
+            keys.clear()
+            raise
+        return cls(path, first.head, first.proof, keys)
 
-class Derivation(Stored):
-    """Parameters of scrypt; version 1 allows these alone, so a file cannot ask for more work."""
+    @classmethod
+    def open(cls, path: Path, passphrase: Secret) -> tuple[VaultFile, Contents]:
+        """Unlock the vault at ``path``; raises :class:`VaultError`."""
+        where = str(path)
+        raw = vault_disk.read(path)
+        head = vault_format.head_of(raw, where)
+        keys = VaultKeys(passphrase, head.salt)
+        try:
+            vault_format.require_passphrase(head, keys, where)
+            contents, proof = vault_format.contents_in(raw, head, keys, where)
+        except BaseException:
+            keys.clear()
+            raise
+        return cls(path, head, proof, keys), contents
 
-    name: Literal["scrypt"] = "scrypt"
-    n: Literal[32768] = 32768
-    r: Literal[8] = 8
-    p: Literal[1] = 1
-    salt: bytes
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else changes the vault meanwhile."""
+        with vault_disk.locked(self._path):
+            yield
 
+    def reread(self, known: Contents, passphrase: Secret | None = None) -> Contents:
+        """What the file holds now: ``known`` itself when nobody has changed it.
 
-class Head(Stored):
-    """What is readable without the passphrase."""
+        With ``passphrase`` it is opened by that one. Raises :class:`VaultError` for a file that is
+        damaged, that is another vault, that has another passphrase now, or that is older than what
+        was read or written here.
+        """
+        where = str(self._path)
+        raw = vault_disk.read(self._path)
+        head = vault_format.head_of(raw, where)
+        if head.vault != self._head.vault:
+            raise VaultError(
+                Text("此处现在是另一个密钥库", "another vault lies here now"),
+                where=where,
+                hint=_OPEN_ANEW,
+            )
+        if passphrase is not None:
+            keys = VaultKeys(passphrase, head.salt)
+            vault_format.require_passphrase(head, keys, where)
+            self._take(keys)
+        elif not self._keys.fit(head):
+            raise VaultError(
+                Text(
+                    "密钥库打开后，其口令已被更改",
+                    "the passphrase was changed since the vault was opened",
+                ),
+                where=where,
+                hint=Text(
+                    "请用新口令重新打开密钥库", "open the vault anew with the new passphrase"
+                ),
+            )
+        contents, proof = vault_format.contents_in(raw, head, self._keys, where)
+        if proof == self._proof:
+            contents.clear()
+            return known
+        if head.generation <= self._head.generation:
+            contents.clear()
+            raise self._put_back(head)
+        self._head, self._proof = head, proof
+        return contents.sharing(known)
 
-    format: Literal["sscard-vault"] = "sscard-vault"
-    version: Literal[1] = 1
-    kdf: Derivation
-    check: bytes
-    """Recognises the passphrase."""
-    nonce: bytes
+    def write(self, contents: Contents, passphrase: Secret | None = None) -> None:
+        """The next generation; :meth:`reread` came before under the same lock.
 
-    def authenticated(self) -> bytes:
-        """The bytes that the body's seal covers besides the body."""
-        return Head(kdf=self.kdf, check=self.check, nonce=self.nonce).model_dump_json().encode()
+        With ``passphrase`` everything is sealed anew under that one.
+        """
+        keys = self._keys
+        if passphrase is not None:
+            _require_some(passphrase, str(self._path))
+            keys = VaultKeys.fresh(passphrase)
+        head = self._head
+        following = vault_format.written(contents, head.vault, head.generation + 1, keys)
+        try:
+            vault_disk.replace(self._path, following.raw)
+        except BaseException:
+            if keys is not self._keys:
+                keys.clear()
+            raise
+        self._take(keys)
+        self._head, self._proof = following.head, following.proof
 
+    def close(self) -> None:
+        """Forget the keys."""
+        self._keys.clear()
 
-class Envelope(Head):
-    """The whole file."""
+    def _take(self, keys: VaultKeys) -> None:
+        if keys is not self._keys:
+            self._keys.clear()
+            self._keys = keys
 
-    body: bytes
-
-    def canonical(self) -> bytes:
-        """The only spelling of this envelope that is accepted."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
-
-
-def seal(body: bytes, passphrase: Secret) -> bytes:
-    """The file that holds ``body``."""
-    salt = secrets.token_bytes(_SALT_LENGTH)
-    key, check = _stretch(passphrase, salt)
-    nonce = secrets.token_bytes(_NONCE_LENGTH)
-    head = Head(kdf=Derivation(salt=salt), check=check, nonce=nonce)
-    sealed = AESGCM(key).encrypt(nonce, body, head.authenticated())
-    return Envelope(kdf=head.kdf, check=check, nonce=nonce, body=sealed).canonical()
-
-
-def unseal(raw: bytes, passphrase: Secret, where: str) -> bytes:
-    """The body of the file ``raw``; raises :class:`VaultError` when anything is not as written."""
-    try:
-        envelope = Envelope.model_validate_json(raw)
-    except ValidationError:
-        raise VaultError(
-            Text("不是密钥库文件，或文件不完整", "not a vault, or not a whole one"),
-            where=where,
-            hint=_RESTORE,
-        ) from None
-    if envelope.canonical() != raw:
-        raise _altered(where)
-    key, check = _stretch(passphrase, envelope.kdf.salt)
-    if not hmac.compare_digest(check, envelope.check):
-        raise VaultError(
-            Text("口令错误（或文件头被改动）", "the passphrase is wrong (or the head was altered)"),
-            where=where,
-            hint=Text(
-                "检查 SSCARD_PASSPHRASE、SSCARD_PASSPHRASE_FILE 或重新输入",
-                "check SSCARD_PASSPHRASE or SSCARD_PASSPHRASE_FILE, or type it again",
+    def _put_back(self, head: Head) -> VaultError:
+        now, known = head.generation, self._head.generation
+        return VaultError(
+            Text(
+                f"磁盘上的密钥库（第 {now} 代）不是打开过的第 {known} 代之后的版本："
+                "可能恢复了旧备份",
+                f"the vault on the disk (generation {now}) does not follow the one that was "
+                f"opened (generation {known}): was a backup put back?",
             ),
+            where=str(self._path),
+            hint=_OPEN_ANEW,
         )
-    try:
-        return AESGCM(key).decrypt(envelope.nonce, envelope.body, envelope.authenticated())
-    except (InvalidTag, ValueError):
-        raise _altered(where) from None
 
 
-def _altered(where: str) -> VaultError:
-    return VaultError(
-        Text("密钥库文件被改动或已损坏", "the vault was altered or is damaged"),
-        where=where,
-        hint=_RESTORE,
-    )
-
-
-def _stretch(passphrase: Secret, salt: bytes) -> tuple[bytes, bytes]:
-    """Encryption key and the value by which the passphrase is recognised."""
-    kdf = Scrypt(salt=salt, length=2 * _KEY_LENGTH, n=32768, r=8, p=1)
-    both = kdf.derive(passphrase.reveal())
-    return both[:_KEY_LENGTH], hmac.digest(both[_KEY_LENGTH:], b"sscard vault check", "sha256")
-
-
-def read(path: Path) -> bytes:
-    """The bytes of a vault file; raises :class:`VaultError` with the next step."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-    except FileNotFoundError:
+def _require_some(passphrase: Secret, where: str) -> None:
+    if not len(passphrase):
         raise VaultError(
-            Text("密钥库文件不存在", "there is no vault"),
-            where=str(path),
-            hint=Text(
-                "先建立测试密钥库：sscard keys init --test",
-                "make a test vault first: sscard keys init --test",
-            ),
-        ) from None
-    except OSError as error:
-        raise _unusable(path, error) from None
-    if len(raw) > _LARGEST:
-        raise VaultError(Text("文件过大，不是密钥库", "too large for a vault"), where=str(path))
-    return raw
-
-
-def write_new(path: Path, raw: bytes) -> None:
-    """Write a file that must not exist yet: complete or not at all, mode 0600."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unusable(path, error) from None
-    try:
-        # Claims the name first, so that of two writers one is refused on any file system.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        raise VaultError(
-            Text("文件已存在，不会覆盖", "already exists and is not overwritten"),
-            where=str(path),
-            hint=Text("另选路径，或先移走该文件", "choose another path, or move the file away"),
-        ) from None
-    except OSError as error:
-        raise _unusable(path, error) from None
-    try:
-        replace_file(path, raw)
-    except BaseException as error:
-        with suppress(OSError):
-            path.unlink()
-        if isinstance(error, OSError):
-            raise _unusable(path, error) from None
-        raise
-
-
-def _unusable(path: Path, error: OSError) -> VaultError:
-    reason = os_reason(error)
-    return VaultError(
-        Text(
-            f"密钥库文件无法读写（{reason.zh}）",
-            f"the vault cannot be read or written ({reason.en})",
-        ),
-        where=str(path),
-        hint=Text("检查路径与权限", "check the path and its permissions"),
-    )
+            Text("口令不能为空", "the passphrase is empty"),
+            where=where,
+            hint=Text("请输入口令", "type a passphrase"),
+        )
