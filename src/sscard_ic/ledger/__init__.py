@@ -1,5 +1,8 @@
-"""Database of batches, cards, serial numbers and the journal of the stations."""
+"""Database of batches, cards, serial numbers, the stations' journal, operators, the audit log."""
 
+from sscard_ic.ledger.audit import AuditLog
+from sscard_ic.ledger.audit_check import AuditBreak, AuditReport
+from sscard_ic.ledger.audit_form import AuditEntry, AuditHead
 from sscard_ic.ledger.ledger import Ledger
 from sscard_ic.ledger.model import (
     Batch,
@@ -15,8 +18,14 @@ from sscard_ic.ledger.model import (
     SerialState,
     Step,
 )
+from sscard_ic.ledger.operators import Operator, Operators
 
 __all__ = [
+    "AuditBreak",
+    "AuditEntry",
+    "AuditHead",
+    "AuditLog",
+    "AuditReport",
     "Batch",
     "Card",
     "CardState",
@@ -24,6 +33,8 @@ __all__ = [
     "Ledger",
     "NewBatch",
     "NewCard",
+    "Operator",
+    "Operators",
     "Order",
     "Phase",
     "Plan",

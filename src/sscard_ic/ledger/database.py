@@ -93,6 +93,8 @@ def _engine(path: Path) -> Engine:
         connect_args={"timeout": _BUSY_SECONDS},
         # One connection for each station's thread, however many there are.
         max_overflow=-1,
+        # What an error says may be shown: not the hash of a password, not sealed data.
+        hide_parameters=True,
     )
     sa.event.listen(engine, "connect", _configure)
     sa.event.listen(engine, "begin", _begin)

@@ -85,3 +85,22 @@ def locked() -> SscardError:
             "the ledger was opened without a vault: personal data cannot be read or written",
         )
     )
+
+
+def audit_damaged(seq: int) -> SscardError:
+    """An entry of the audit log makes no sense."""
+    return SscardError(
+        Text(f"审计日志第 {seq} 条无法读取", f"entry {seq} of the audit log cannot be read"),
+        hint=Text("请运行 sscard audit verify", "run sscard audit verify"),
+    )
+
+
+def audit_refuses(seq: int) -> SscardError:
+    """The database does not let the log grow: somebody has been at it."""
+    return SscardError(
+        Text(
+            f"审计日志无法写入第 {seq} 条",
+            f"the audit log does not take entry {seq}",
+        ),
+        hint=Text("请运行 sscard audit verify", "run sscard audit verify"),
+    )

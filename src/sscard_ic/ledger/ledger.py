@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from sscard_ic.base.authority import AuditEvent
 from sscard_ic.base.clock import Clock, SystemClock
 from sscard_ic.base.sealing import Digester, Sealer
 from sscard_ic.ledger import errors, queries, records
+from sscard_ic.ledger.audit import AuditLog
 from sscard_ic.ledger.database import Database, open_database
 from sscard_ic.ledger.model import (
     Batch,
@@ -28,8 +30,9 @@ from sscard_ic.ledger.model import (
     SerialState,
     Step,
 )
+from sscard_ic.ledger.operators import Operators
 from sscard_ic.ledger.serials import allot, settle
-from sscard_ic.ledger.tables import batches, cards, serials
+from sscard_ic.ledger.tables import batches, cards
 
 Value = TypeVar("Value")
 
@@ -61,6 +64,8 @@ class Ledger:
         self._sealer_or_none = sealer
         self._digester_or_none = digester
         self._clock = clock or SystemClock()
+        self.audit = AuditLog(database, self._clock)
+        self.operators = Operators(database, self._clock, self.audit)
 
     @classmethod
     def open(
@@ -114,18 +119,14 @@ class Ledger:
         found: dict[str, Order] = {}
         with self._database.read() as connection:
             for chunk in _chunks(list(digests)):
-                query = (
-                    sa.select(cards.c.card_number_digest, batches.c.name, cards.c.row)
-                    .join(batches, cards.c.batch_id == batches.c.id)
-                    .where(cards.c.card_number_digest.in_(chunk))
-                    .where(cards.c.state != CardState.FAILED)
-                )
-                for digest, name, row in connection.execute(query):
+                for digest, name, row in connection.execute(queries.ORDERED, {"digests": chunk}):
                     found[digests[digest]] = Order(name, row)
         return found
 
-    def import_batch(self, new: NewBatch, rows: Sequence[NewCard]) -> Batch:
-        """Store a batch with all its rows, or nothing.
+    def import_batch(
+        self, new: NewBatch, rows: Sequence[NewCard], deed: AuditEvent | None = None
+    ) -> Batch:
+        """Store a batch with all its rows and the ``deed`` for the audit log, or nothing.
 
         Raises :class:`InputError` when the name is taken, or when a card number has been
         ordered by another program since it was checked.
@@ -153,6 +154,8 @@ class Ledger:
                 connection.execute(sa.insert(cards), values)
             except sa.exc.IntegrityError as error:
                 raise errors.ordered_meanwhile(new.name) from error
+            if deed is not None:
+                self.audit.append(connection, deed)
             return self._batch(connection, new.name)
 
     def counts(self, batch: str) -> dict[CardState, int]:
@@ -380,15 +383,9 @@ class Ledger:
 
     def serial_counts(self, batch: str) -> dict[SerialState, int]:
         """Serial numbers allotted for ``batch``, in each state; states without are left out."""
-        query = (
-            sa.select(serials.c.state, sa.func.count())
-            .join(cards, serials.c.card_id == cards.c.id)
-            .join(batches, cards.c.batch_id == batches.c.id)
-            .where(batches.c.name == batch)
-            .group_by(serials.c.state)
-        )
         with self._database.read() as connection:
-            found = {SerialState(state): count for state, count in connection.execute(query)}
+            rows = connection.execute(queries.SERIAL_COUNTS, {"batch": batch})
+            found = {SerialState(state): count for state, count in rows}
         return {state: found[state] for state in SerialState if state in found}
 
     # -- inside ----------------------------------------------------------------------------

@@ -27,6 +27,14 @@ _FOUND = (
 COUNT_UP_TO = sa.select(sa.func.count()).select_from(_FOUND.subquery())
 """Touches as many entries of the queue's index as it counts."""
 
+ORDERED = (
+    sa.select(cards.c.card_number_digest, batches.c.name, cards.c.row)
+    .join(batches, cards.c.batch_id == batches.c.id)
+    .where(cards.c.card_number_digest.in_(sa.bindparam("digests", expanding=True)))
+    .where(cards.c.state != CardState.FAILED)
+)
+"""Where numbers are ordered, by their digests."""
+
 CARD = records.card_query().where(cards.c.id == sa.bindparam("card_id"))
 
 CARD_BY_CHIP = records.card_query().where(
@@ -60,3 +68,11 @@ SETTLE = (
     .values(state=sa.bindparam("settled"))
 )
 """Says what became of the card's present number."""
+
+SERIAL_COUNTS = (
+    sa.select(serials.c.state, sa.func.count())
+    .join(cards, serials.c.card_id == cards.c.id)
+    .join(batches, cards.c.batch_id == batches.c.id)
+    .where(batches.c.name == sa.bindparam("batch"))
+    .group_by(serials.c.state)
+)

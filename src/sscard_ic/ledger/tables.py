@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """Revision of these tables: the newest migration."""
 
 metadata = MetaData(
@@ -94,4 +94,42 @@ journal = Table(
     Column("chip_serial", LargeBinary(6)),
     Column("station", String(64), nullable=False),
     Column("note", String, nullable=False),
+)
+
+operators = Table(
+    "operators",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # As it is compared; ``display`` is how it was written.
+    Column("name", String(64), nullable=False, unique=True),
+    Column("display", String(64), nullable=False),
+    Column("roles", String(64), nullable=False),
+    Column("scrypt_n", Integer, nullable=False),
+    Column("scrypt_r", Integer, nullable=False),
+    Column("scrypt_p", Integer, nullable=False),
+    Column("salt", LargeBinary(16), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("failed_tries", Integer, nullable=False),
+    Column("locked_at", String(32)),
+    Column("created_at", String(32), nullable=False),
+    Column("changed_at", String(32), nullable=False),
+)
+
+# Triggers of the migration refuse every change of a row and every number but the next.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String, nullable=False),
+    Column("actors", String, nullable=False),
+    Column("outcome", String(8), nullable=False),
+    Column("detail", String, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("clock", String(32), nullable=False),
+    Column("program", String(64), nullable=False),
+    Column("prev", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
 )
