@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sscard_ic.apdu.atr import historical_bytes
 from sscard_ic.base.errors import CardError, Text
@@ -18,6 +18,8 @@ class CardIdentity:
 
     division_code: str
     historical: bytes
+    code: bytes = field(default=b"", compare=False)
+    """Its 16-byte identification code; empty where it was not read."""
 
     @property
     def factor(self) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sscard_ic.apdu import medical as apdu
@@ -100,7 +100,9 @@ class Debiting:
         authoriser = debiter if order.mode == "online" else offline_debiter
         service = authoriser(self._terminal)
         prepared = self._prepare(order, region, service)
-        debit = service.authorise_debit(prepared.purchase)
+        # What is written down names the key; an HSM service wants to hear more about the card.
+        key = self._commands.card.card_key(prepared.key_name, prepared.key_index)
+        debit = service.authorise_debit(replace(prepared.purchase, key=key))
         pending = prepared.model_copy(update={"number": debit.number, "mac1": debit.mac1})
         command = apdu.debit_for_purchase(debit.number, pending.time, debit.mac1)
         tac, mac2 = self._commands.conclude(

@@ -29,6 +29,7 @@ from sscard_ic.codec.digits import decode_cn
 from sscard_ic.keys import (
     Authenticator,
     CardKey,
+    CardNames,
     MissingCapabilityError,
     UnknownKeyError,
     message_protector,
@@ -104,7 +105,7 @@ class SocialSecurityCard:
 
     def _identify(self, code: bytes) -> CardIdentity:
         historical = historical_bytes(self._channel.connection.atr)
-        self._identity = CardIdentity(decode_cn(code[:3]), historical)
+        self._identity = CardIdentity(decode_cn(code[:3]), historical, code)
         return self._identity
 
     def authenticate(self, key: str, version: int | None = None) -> None:
@@ -157,7 +158,8 @@ class SocialSecurityCard:
             flag = flag_by_region(identity.division_code)
             self._profile = replace(self._profile, announced=flag)
         algorithm = self._profile.key_algorithm(name)
-        return CardKey(name, group, identity.division_code, identity.factor, algorithm)
+        names = CardNames(identity.historical, identity.code)
+        return CardKey(name, group, identity.division_code, identity.factor, algorithm, names)
 
     def _group(self, name: str, version: int | None) -> int:
         groups = self._profile.keys[name].groups
