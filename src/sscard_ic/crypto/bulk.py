@@ -36,7 +36,12 @@ def diversification_blocks(factors: bytes | memoryview, key_length: int = 16) ->
 
 
 def derive_many(suite: Suite, key: bytes, factors: bytes) -> bytearray:
-    """The keys that ``key`` (8 or 16 bytes) gives for each 8-byte factor, one behind the other."""
+    """The keys that ``key`` (8 or 16 bytes) gives for each 8-byte factor, one behind the other.
+
+    Raises ``ValueError`` for other lengths.
+    """
+    if len(factors) % FACTOR_LENGTH:
+        raise ValueError(f"factors have {FACTOR_LENGTH} bytes each")
     length = len(key)
     count = len(factors) // FACTOR_LENGTH
     engine = suite.engine(key)

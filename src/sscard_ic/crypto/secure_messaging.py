@@ -39,9 +39,8 @@ class MessageKey:
         return self.suite.mac(self.value, data, self.start)
 
     def encipher(self, data: bytes) -> bytes:
-        """ECB of LL ‖ ``data`` ‖ 80 00…, filled only where blocks are not whole (ref 02 §4.1)."""
-        block = pad80_if_needed(bytes((len(data),)) + data, self.suite.block)
-        return self.suite.encrypt(self.value, block)
+        """ECB of :func:`enciphered_form`."""
+        return self.suite.encrypt(self.value, enciphered_form(self.suite, data))
 
     def decipher(self, data: bytes) -> bytes:
         """The data that :meth:`encipher` took; ``ValueError`` when they have another form."""
@@ -54,19 +53,33 @@ class MessageKey:
         return counted[1:]
 
 
+def enciphered_form(suite: Suite, data: bytes) -> bytes:
+    """What is enciphered: LL ‖ ``data`` ‖ 80 00…, filled only to whole blocks (ref 02 §4.1)."""
+    return pad80_if_needed(bytes((len(data),)) + data, suite.block)
+
+
+def message_blocks(suite: Suite, challenge: bytes, method: Method) -> tuple[bytes, bytes]:
+    """What gives the process key (nothing: the card key itself is used), and the start value.
+
+    Raises ``ValueError`` for a challenge longer than a block.
+    """
+    if not 0 < len(challenge) <= suite.block:
+        raise ValueError(f"a challenge of {suite.algorithm} has 1 to {suite.block} bytes")
+    start = challenge.ljust(suite.block, b"\x00")
+    if method == "card_key":
+        return b"", start
+    return start, bytes(suite.block) if method == "process_key" else start
+
+
 def message_key(algorithm: Algorithm, key: bytes, challenge: bytes, method: Method) -> MessageKey:
     """What protects the one command after ``challenge`` (4 or 8 bytes; 16 with SM4).
 
     Raises ``ValueError`` for a challenge longer than a block.
     """
     suite = SUITES[algorithm]
-    if not 0 < len(challenge) <= suite.block:
-        raise ValueError(f"a challenge of {algorithm} has 1 to {suite.block} bytes")
-    start = challenge.ljust(suite.block, b"\x00")
-    if method == "card_key":
-        return MessageKey(suite, key, start)
-    process_key = suite.encrypt(key, start)
-    return MessageKey(suite, process_key, bytes(suite.block) if method == "process_key" else start)
+    process_block, start = message_blocks(suite, challenge, method)
+    value = suite.encrypt(key, process_block) if process_block else key
+    return MessageKey(suite, value, start)
 
 
 def covered(header: bytes, data: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from sscard_ic.base.errors import InputError, Text
@@ -27,11 +27,22 @@ _CLASS_BYTES: dict[Mode, int] = {
 
 
 @dataclass(frozen=True, slots=True)
+class CardNames:
+    """What else a card is known by: some HSM services want to be told."""
+
+    historical: bytes = field(repr=False)
+    """All 13 historical bytes of its ATR, the last 8 of them its factor."""
+    identification_code: bytes = field(default=b"", repr=False)
+    """16 bytes; empty where it was not read."""
+
+
+@dataclass(frozen=True, slots=True)
 class CardKey:
     """Names one key of one card.
 
     ``division_code`` is the 6-digit code of the issuing city, ``factor`` the card's 8 bytes
-    (ATR historical bytes 6-13, ref 02 §2.2), ``algorithm`` that of this key on this card.
+    (ATR historical bytes 6-13, ref 02 §2.2), ``algorithm`` that of this key on this card. ``card``
+    tells more about it where more is known; the key is the same without.
     Raises :class:`InputError` for any other form.
     """
 
@@ -40,6 +51,7 @@ class CardKey:
     division_code: str
     factor: bytes
     algorithm: Algorithm = "3des"
+    card: CardNames | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         code = self.division_code
@@ -251,7 +263,7 @@ class KeyHolder(Protocol):
     """Tells beforehand whether it has a key, so that nothing is sent to a card in vain."""
 
     def require_key(self, name: str, version: int, algorithm: Algorithm) -> None:
-        """Raise :class:`UnknownKeyError` unless a key of this name can be derived."""
+        """Raise :class:`UnknownKeyError` unless a key of this name can be derived today."""
         ...
 
 
@@ -275,6 +287,13 @@ def authenticator(service: object) -> Authenticator:
     if isinstance(service, Authenticator):
         return service
     raise _missing(service, Text("认证（计算鉴别密文）", "authenticate (compute cryptograms)"))
+
+
+def blank_opener(service: object) -> BlankOpener:
+    """``service`` as opener of blanks; raises :class:`MissingCapabilityError` when it is none."""
+    if isinstance(service, BlankOpener):
+        return service
+    raise _missing(service, Text("打开白卡", "open blanks"))
 
 
 def macer(service: object) -> Macer:
@@ -314,12 +333,15 @@ def inventory(service: object) -> Inventory:
 
 def _missing(service: object, ability: Text) -> MissingCapabilityError:
     kind = type(service).__name__
+    # A service that lacks something by its settings says in ``limits`` which one would give it.
+    limits: Text | None = getattr(service, "limits", None)
     return MissingCapabilityError(
         Text(
             f"此密钥服务（{kind}）不能{ability.zh}",
             f"this key service ({kind}) cannot {ability.en}",
         ),
-        hint=Text(
+        hint=limits
+        or Text(
             "请改用具备该能力的密钥服务，例如软件密钥库",
             "use a key service that can, such as the software vault",
         ),

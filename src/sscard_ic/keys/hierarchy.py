@@ -44,7 +44,7 @@ from sscard_ic.keys.inventory import (
 )
 from sscard_ic.keys.psam_loading import PsamRoot
 
-_FACTORS: Mapping[str, Callable[[str], bytes]] = {
+REGIONAL_FACTORS: Mapping[str, Callable[[str], bytes]] = {
     "province": province_factor,
     "city": city_factor,
 }
@@ -191,7 +191,7 @@ class Hierarchy:
             raise ValueError(f"{key.name} is not {key.steps} steps above a card")
         value = root.value.reveal()
         for factor in regional[:above]:
-            value = root.suite.diversify(value, _FACTORS[factor](key.division_code))
+            value = root.suite.diversify(value, REGIONAL_FACTORS[factor](key.division_code))
         return value
 
 
@@ -204,5 +204,5 @@ def _regional(root: RootKey, division_code: str) -> bytes:
     """The last key above those of the cards of a city."""
     value = root.value.reveal()
     for factor in root.spec.factors[:-1]:
-        value = root.suite.diversify(value, _FACTORS[factor](division_code))
+        value = root.suite.diversify(value, REGIONAL_FACTORS[factor](division_code))
     return value

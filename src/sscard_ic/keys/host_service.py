@@ -14,19 +14,15 @@ from functools import lru_cache
 from sscard_ic.base.clock import Clock
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto.secure_messaging import Method, covered, message_key
-from sscard_ic.crypto.suites import SUITES, Algorithm, Engine
+from sscard_ic.crypto.suites import SUITES, Engine
 from sscard_ic.keys import loading
-from sscard_ic.keys.capabilities import CardKey, Protection, PublishedKey
-from sscard_ic.keys.inventory import TRANSPORT, KeyInfo
+from sscard_ic.keys.capabilities import CardKey, Protection
 from sscard_ic.keys.medical_vault import MedicalHost
-from sscard_ic.keys.policy import Operation, require_diversified, require_use
-
-SERIAL_LENGTH = 6
+from sscard_ic.keys.policy import Operation, require_diversified
+from sscard_ic.keys.root_holder import RootHolder
 
 _LAST_CARD_KEYS = 16
 """Engines kept per thread: a card's control keys protect all loading of their directory."""
-_BLOCK = 8
-"""Bytes of a transport code and of a blank's challenge."""
 
 
 class _Engines(threading.local):
@@ -38,41 +34,20 @@ class _Engines(threading.local):
         )
 
 
-class HostService(MedicalHost):
+class HostService(RootHolder, MedicalHost):
     """Authenticator, macer, message protector, loader … over the bits of single card keys."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._protectors = _Engines(lambda key: self._card_key(key, "protect"))
+        super().__init__(clock)
+        self._forget_ciphers()
 
     # What a subclass answers
-
-    @abstractmethod
-    def root_info(self, name: str, version: int, algorithm: str = "3des") -> KeyInfo:
-        """What may be told about a root key; raises :class:`UnknownKeyError`."""
 
     @abstractmethod
     def _derive(self, key: CardKey) -> bytes:
         """The bits of a card key; whether it may be used was asked before."""
 
-    @abstractmethod
-    def _transport_cryptogram(self, block: bytes) -> bytes:
-        """Encryption of 8 bytes under the key that opens the maker's blanks."""
-
-    @property
-    @abstractmethod
-    def place(self) -> str:
-        """Where the keys are, for errors."""
-
     # What every one of them can do
-
-    def require_key(self, name: str, version: int, algorithm: Algorithm) -> None:
-        """Raise :class:`UnknownKeyError` unless there is such a root key."""
-        self.root_info(name, version, algorithm)
-
-    def root_check_value(self, name: str, version: int, algorithm: str = "3des") -> bytes:
-        """3 bytes: the check value of a root key."""
-        return bytes.fromhex(self.root_info(name, version, algorithm).check_value)
 
     def check_value(self, key: CardKey) -> bytes:
         """3 bytes: the check value of a derived card key."""
@@ -84,22 +59,6 @@ class HostService(MedicalHost):
         """8 bytes over ``text`` under the process key of ``challenge`` (ref 02 §3.2-3.5)."""
         value = self._card_key(key, "authenticate")
         return SUITES[key.algorithm].authentication_cryptogram(value, challenge, text)
-
-    def transport_code(self, serial: bytes) -> Secret:
-        """X = 3DES(Ktran, 0000 ‖ T8..TD) for the 6-byte chip serial (ref 11 §5.1)."""
-        if len(serial) != SERIAL_LENGTH:
-            raise ValueError(f"a chip serial has {SERIAL_LENGTH} bytes")
-        self._require(TRANSPORT, 1, "3des", "open_blank")
-        return Secret(self._transport_cryptogram(serial.rjust(_BLOCK, b"\x00")))
-
-    def blank_cryptogram(self, challenge: bytes, published: PublishedKey | None) -> bytes:
-        """C = 3DES(K, R) under the published key, or the maker's own (ref 11 §3.7)."""
-        if published is not None:
-            return SUITES[published.algorithm].direct_cryptogram(published.value, challenge)
-        if len(challenge) != _BLOCK:
-            raise ValueError(f"a challenge has {_BLOCK} bytes")
-        self._require(TRANSPORT, 1, "3des", "open_blank")
-        return self._transport_cryptogram(challenge)
 
     def mac(self, key: CardKey, data: bytes, iv: bytes = bytes(8)) -> bytes:
         """4 bytes: retail, DES or folded SM4 MAC, ``iv`` filled with 00 (ref 02 §4.1)."""
@@ -144,6 +103,7 @@ class HostService(MedicalHost):
 
         def engine() -> Engine:
             if isinstance(under, CardKey):
+                self._require(under.name, under.version, under.algorithm, "protect")
                 return self._protectors.of(under)
             assert under is not None  # Protection sees to it
             return SUITES[under.algorithm].engine(under.value)
@@ -160,11 +120,11 @@ class HostService(MedicalHost):
             head, record, protection, lambda data: engine().encrypt(data), authenticate
         )
 
+    def _forget_ciphers(self) -> None:
+        """Set up anew what comes from card keys: root keys may have gone."""
+        self._protectors = _Engines(lambda key: self._card_key(key, "protect"))
+
     def _card_key(self, key: CardKey, operation: Operation) -> bytes:
         """The bits of a card key that may be used so."""
         self._require(key.name, key.version, key.algorithm, operation)
         return self._derive(key)
-
-    def _require(self, name: str, version: int, algorithm: str, operation: Operation) -> None:
-        info = self.root_info(name, version, algorithm)
-        require_use(info, operation, self._clock.today(), self.place)

@@ -105,6 +105,19 @@ class Debiter(Protocol):
 
 
 @runtime_checkable
+class PurchaseHost(Protocol):
+    """Computes all codes of a purchase: the centre's HSM, in the name of whatever terminal."""
+
+    def purchase_macs(self, purchase: Purchase, number: int) -> tuple[bytes, bytes]:
+        """MAC1 and MAC2 of a purchase with this transaction number, 4 bytes each."""
+        ...
+
+    def debit_tac(self, key: CardKey, purchase: Purchase, number: int, form: TacForm) -> bytes:
+        """The TAC that the card will answer, 4 bytes; ``key`` names its DTK."""
+        ...
+
+
+@runtime_checkable
 class Crediter(Protocol):
     """Authorises credits: the centre's HSM, never a PSAM (ref 12 §7.6)."""
 
@@ -131,6 +144,19 @@ class TacChecker(Protocol):
     ) -> bool:
         """Whether ``tac`` is the card's for a credit at the host's ``time``."""
         ...
+
+
+def purchase_host(service: object) -> PurchaseHost:
+    """``service`` as purchase host; raises :class:`MissingCapabilityError` when it is none."""
+    if isinstance(service, PurchaseHost):
+        return service
+    raise MissingCapabilityError(
+        Text(
+            "此密钥服务不能计算医保结算的 MAC 与 TAC",
+            "this key service cannot compute the MACs and the TAC of a settlement",
+        ),
+        hint=Text("请使用密钥库或加密机", "use the vault, or an HSM"),
+    )
 
 
 def debiter(service: object) -> Debiter:
@@ -163,8 +189,9 @@ def crediter(service: object) -> Crediter:
         return service
     raise MissingCapabilityError(
         Text(
-            "账户划入只能由中心的加密机授权，PSAM 没有划入密钥",
-            "only the HSM of the centre authorises a credit; a PSAM has no key for it",
+            "账户划入只能由中心的加密机授权：PSAM 没有划入密钥，加密机服务没有相应的报文",
+            "only the HSM of the centre authorises a credit; a PSAM has no key for it, and HSM "
+            "services have no message",
         ),
-        hint=Text("请使用加密机或软件密钥库", "use the HSM, or the software vault"),
+        hint=Text("请使用密钥库或 PKCS#11 加密机", "use the vault, or an HSM by PKCS#11"),
     )

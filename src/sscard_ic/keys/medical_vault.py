@@ -3,78 +3,33 @@
 from __future__ import annotations
 
 import hmac
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
-from sscard_ic.apdu.medical import TERMINAL_LENGTH, TYPE_CREDIT, TYPE_PURCHASE
+from sscard_ic.apdu.medical import TERMINAL_LENGTH
 from sscard_ic.base.errors import InputError, Text
+from sscard_ic.crypto import des
 from sscard_ic.crypto import medical as rules
+from sscard_ic.crypto.mac import des_mac
 from sscard_ic.crypto.medical import TacForm
 from sscard_ic.keys.capabilities import CardKey
-from sscard_ic.keys.medical import Credit, DebitMac, Purchase, WrongMac1
+from sscard_ic.keys.medical import DebitMac, Purchase, PurchaseHost
+from sscard_ic.keys.medical_rules import MedicalRules
 from sscard_ic.keys.policy import Operation
 
 
-class MedicalHost(ABC):
-    """Crediter and TAC checker over card keys that a subclass derives."""
+class MedicalHost(MedicalRules):
+    """Purchase host, crediter and TAC checker over card keys that a subclass derives."""
 
     @abstractmethod
     def _card_key(self, key: CardKey, operation: Operation) -> bytes:
         """The 16 bytes of a card key that may be used so."""
 
-    def authorise_credit(self, credit: Credit, mac1: bytes, time: bytes) -> bytes:
-        """MAC2 of the host, 4 bytes; raises :class:`WrongMac1` when the card's own is not right."""
-        session = rules.load_key(
-            self._card_key(credit.key, "credit"), credit.random, credit.counter
-        )
-        expected = rules.load_mac1(
-            session, credit.balance, credit.amount, TYPE_CREDIT, credit.terminal
-        )
-        if not hmac.compare_digest(mac1, expected):
-            raise WrongMac1
-        return rules.load_mac2(session, credit.amount, TYPE_CREDIT, credit.terminal, time)
+    def _session_mac(self, key: CardKey, operation: Operation, block: bytes, data: bytes) -> bytes:
+        return des_mac(des.encrypt(self._card_key(key, operation), block), data)
 
-    def check_credit_tac(
-        self, key: CardKey, credit: Credit, time: bytes, tac: bytes, form: TacForm
-    ) -> bool:
-        """Whether ``tac`` is the card's for a credit at the host's ``time``."""
-        expected = rules.load_tac(
-            self._card_key(key, "tac"),
-            credit.balance + credit.amount,
-            credit.counter,
-            credit.amount,
-            TYPE_CREDIT,
-            credit.terminal,
-            time,
-            form,
-        )
-        return hmac.compare_digest(tac, expected)
-
-    def check_debit_tac(
-        self, key: CardKey, purchase: Purchase, number: int, tac: bytes, form: TacForm
-    ) -> bool:
-        """Whether ``tac`` is the card's for a purchase with this transaction number."""
-        expected = rules.purchase_tac(
-            self._card_key(key, "tac"),
-            bytes(purchase.amounts),
-            TYPE_PURCHASE,
-            purchase.terminal,
-            number,
-            purchase.time,
-            form,
-        )
-        return hmac.compare_digest(tac, expected)
-
-    def purchase_macs(self, purchase: Purchase, number: int) -> tuple[bytes, bytes]:
-        """MAC1 and MAC2 of a purchase, 4 bytes each."""
-        session = rules.purchase_key(
-            self._card_key(purchase.key, "purchase"), purchase.random, purchase.counter, number
-        )
-        amounts = bytes(purchase.amounts)
-        mac1 = rules.purchase_mac1(
-            session, amounts, TYPE_PURCHASE, purchase.terminal, purchase.time
-        )
-        return mac1, rules.purchase_mac2(session, amounts)
+    def _tac(self, key: CardKey, data: bytes, form: TacForm) -> bytes:
+        return rules.tac(self._card_key(key, "tac"), data, form)
 
 
 class HostDebiter:
@@ -89,7 +44,7 @@ class HostDebiter:
 
     def __init__(
         self,
-        host: MedicalHost,
+        host: PurchaseHost,
         terminal: bytes,
         numbers: Callable[[], int],
         indexes: Sequence[int] = (1,),
