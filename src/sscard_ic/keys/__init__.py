@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from sscard_ic.base.secret import Secret
 from sscard_ic.keys.capabilities import (
     AnswerChecker,
     Authenticator,
@@ -12,6 +9,7 @@ from sscard_ic.keys.capabilities import (
     BulkDeriver,
     CardExpecter,
     CardKey,
+    CardNames,
     Inventory,
     KeyHolder,
     KeyLoader,
@@ -22,6 +20,7 @@ from sscard_ic.keys.capabilities import (
     PublishedKey,
     answer_checker,
     authenticator,
+    blank_opener,
     inventory,
     key_loader,
     macer,
@@ -43,9 +42,11 @@ from sscard_ic.keys.errors import (
     WrongPurposeError,
 )
 from sscard_ic.keys.inventory import Environment, KeyInfo, KeySpec
+from sscard_ic.keys.opening import KeySecrets, open_service
 from sscard_ic.keys.psam_loading import PsamLoader, PsamRoot
 from sscard_ic.keys.published_roots import create_test_vault, merge_keys, published_keys
 from sscard_ic.keys.service import KeyService, require_environment
+from sscard_ic.keys.settings import KeysSettings
 from sscard_ic.keys.vault import SoftwareVault
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "BulkDeriver",
     "CardExpecter",
     "CardKey",
+    "CardNames",
     "DestroyedKeyError",
     "Environment",
     "EnvironmentMismatchError",
@@ -63,8 +65,10 @@ __all__ = [
     "KeyHolder",
     "KeyInfo",
     "KeyLoader",
+    "KeySecrets",
     "KeyService",
     "KeySpec",
+    "KeysSettings",
     "Macer",
     "MessageProtector",
     "MissingCapabilityError",
@@ -83,6 +87,7 @@ __all__ = [
     "WrongPurposeError",
     "answer_checker",
     "authenticator",
+    "blank_opener",
     "create_test_vault",
     "inventory",
     "key_loader",
@@ -95,8 +100,3 @@ __all__ = [
     "require_key",
     "require_keys",
 ]
-
-
-def open_service(path: Path, passphrase: Secret) -> SoftwareVault:
-    """The key service at ``path``: today always a software vault."""
-    return SoftwareVault.open(path, passphrase)

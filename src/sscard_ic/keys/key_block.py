@@ -38,6 +38,7 @@ _FIELDS = 14
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _CHECK_VALUE = re.compile(r"[0-9A-F]{6}")
 _HEX = re.compile(r"(?:[0-9A-F]{2})+")
+_VERSIONS = range(1, 256)
 
 
 class KeyBlockError(InputError):
@@ -103,7 +104,8 @@ def _parsed(fields: list[str]) -> KeyBlock:
     under_name, under_version, wrapped, mac = fields[10:]
     chosen = ((environment, Environment), (level, Level), (use, Use), (algorithm, RootAlgorithm))
     named = all(_NAME.fullmatch(each) for each in (name, under_name))
-    if not named or any(value not in get_args(kind) for value, kind in chosen):
+    numbered = all(int(each) in _VERSIONS for each in (version, under_version))
+    if not (named and numbered) or any(value not in get_args(kind) for value, kind in chosen):
         raise ValueError("an unknown word")
     if not (_CHECK_VALUE.fullmatch(check) and _HEX.fullmatch(wrapped) and _HEX.fullmatch(mac)):
         raise ValueError("not hexadecimal")
@@ -135,6 +137,8 @@ def derivation_blocks(purpose: Literal["encrypt", "authenticate"]) -> bytes:
 
 def seal(block: KeyBlock, value: Secret, kbpk: Secret) -> KeyBlock:
     """``block`` with its key and its MAC, by a transport key in this program's memory."""
+    if len(value) != block.spec.length:
+        raise ValueError("length and algorithm of a key disagree")
     kbek = aes.encrypt(kbpk.reveal(), derivation_blocks("encrypt"))
     wrapped = aes_key_wrap_with_padding(kbek, value.reveal())
     return _with_mac(block, wrapped, _mac_by(kbpk))
@@ -145,9 +149,12 @@ def unseal(block: KeyBlock, kbpk: Secret) -> Secret:
     require_mac(block, _mac_by(kbpk)(block.covered()))
     kbek = aes.encrypt(kbpk.reveal(), derivation_blocks("encrypt"))
     try:
-        return Secret(aes_key_unwrap_with_padding(kbek, block.wrapped))
+        value = Secret(aes_key_unwrap_with_padding(kbek, block.wrapped))
     except InvalidUnwrap:
         raise altered(block) from None
+    if len(value) != block.spec.length:
+        raise altered(block)
+    return value
 
 
 def require_mac(block: KeyBlock, expected: bytes) -> None:

@@ -52,6 +52,14 @@ def require_diversified(key: KeyInfo, where: str = "") -> None:
         raise WrongPurposeError(key, Text("分散出卡密钥", "give keys to cards"), where)
 
 
+def require_usable(key: KeyInfo, day: date, where: str = "") -> None:
+    """Refuse a key that is destroyed or outside its days, whatever it would be asked for."""
+    if key.state == "destroyed":
+        raise DestroyedKeyError(key, where)
+    if not key.valid_on(day):
+        raise ExpiredKeyError(key, day, where)
+
+
 def require_use(key: KeyInfo, operation: Operation, day: date, where: str = "") -> None:
     """Refuse a key that is destroyed, outside its days, or meant for something else."""
     if key.state == "destroyed":

@@ -23,6 +23,11 @@ from sscard_ic.keys.medical import DebitMac, Purchase
 from sscard_ic.profile.structure import Key
 from sscard_ic.reader.connection import Connection
 
+_CONDITIONS = StatusWord(0x6985)
+_NOT_ALLOWED = Text(
+    "PSAM 不允许这样使用该密钥：请使用密钥库或加密机",
+    "the PSAM does not let the key be used so: use the vault or an HSM",
+)
 _NOT_FOUND = StatusWord(0x6A82)
 _OTHER_STEPS = frozenset({0x6700, 0x6A80, 0x6A88})
 """How a PSAM says that its key takes another number of steps, or that it has none."""
@@ -381,6 +386,7 @@ def _refused(what: Text, sw: StatusWord) -> PsamError:
             f"the PSAM refused to {what.en}: {sw} ({sw.text.en})",
         ),
         where="PSAM",
+        hint=_NOT_ALLOWED if sw == _CONDITIONS else None,
     )
 
 

@@ -34,10 +34,13 @@ class KeyStore(Protocol):
         """Make a key inside, by the random numbers of the vault's machine or of the HSM."""
         ...
 
-    def combine(self, spec: KeySpec, components: Sequence[Secret], check_value: bytes) -> KeyInfo:
+    def combine(
+        self, spec: KeySpec, components: Sequence[Secret], check_value: bytes | None
+    ) -> KeyInfo:
         """Join two or more components by XOR inside; refuse another check value than expected.
 
-        Each component is as long as the key. Raises :class:`ComponentError`.
+        Each component is as long as the key; ``check_value`` (3 bytes) is None where nobody told
+        it. Raises :class:`ComponentError`.
         """
         ...
 
