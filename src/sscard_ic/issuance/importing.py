@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sscard_ic.base.authority import NOBODY
 from sscard_ic.issuance.checks import CheckReport, ordered_reasons, region_of
+from sscard_ic.issuance.deeds import Actors, event
 from sscard_ic.issuance.holder import Holder
 from sscard_ic.ledger import Batch, Ledger, NewBatch, NewCard
 
@@ -18,12 +20,13 @@ class ImportReport:
     already_imported: bool = False
 
 
-def import_file(ledger: Ledger, report: CheckReport) -> ImportReport:
+def import_file(ledger: Ledger, report: CheckReport, actors: Actors = (NOBODY,)) -> ImportReport:
     """Store the checked file as a batch named after it, with all its rows, or nothing.
 
     Nothing is stored when the same content is there already, when no row is accepted, and when
     a row is refused although the region wants whole files. A card number that was ordered before
-    refuses its row. Raises :class:`InputError` when a batch of this name has other content.
+    refuses its row. The audit log says who took it in. Raises :class:`InputError` when a batch of
+    this name has other content.
     """
     known = ledger.batch_of_source(report.file.sha256)
     if known:
@@ -33,7 +36,16 @@ def import_file(ledger: Ledger, report: CheckReport) -> ImportReport:
     whole_file = region_of(report.profile).batch.on_refused == "file"
     if not report.accepted or (whole_file and report.refused):
         return ImportReport(report, None)
-    return ImportReport(report, ledger.import_batch(_batch(report), _cards(report)))
+    new = _batch(report)
+    facts = {
+        "profile": new.profile,
+        "file": new.source_name,
+        "sha256": new.source_sha256,
+        "rows": len(report.rows),
+        "refused": len(report.refused),
+    }
+    deed = event("batch.import", new.name, actors, facts)
+    return ImportReport(report, ledger.import_batch(new, _cards(report), deed))
 
 
 def _batch(report: CheckReport) -> NewBatch:

@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from sscard_ic.apdu.ssc import pin_block
+from sscard_ic.base.authority import NOBODY
 from sscard_ic.base.errors import SscardError, Text
 from sscard_ic.base.secret import Secret
+from sscard_ic.card import CardIdentity
 from sscard_ic.codec.dates import add_years, age_on, day_before, format_date, parse_date
 from sscard_ic.codec.text import split_name
 from sscard_ic.issuance.checks import region_of
+from sscard_ic.issuance.deeds import Actors, recorded
 from sscard_ic.issuance.holder import Holder
 from sscard_ic.issuance.photo import PhotoError, PhotoLimits, card_photo, load_photo
 from sscard_ic.issuance.rules import NATIONAL
-from sscard_ic.keys.capabilities import CardKey, Macer
+from sscard_ic.keys.capabilities import CardExpecter, CardKey, Macer
 from sscard_ic.ledger import Card, CardState, Ledger, Plan
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.region import Region
@@ -123,8 +126,9 @@ def prepare_batch(
     *,
     executor: Executor | None = None,
     on_progress: Callable[[int], None] = lambda count: None,
+    actors: Actors = (NOBODY,),
 ) -> PrepareReport:
-    """Plans for every accepted card of ``batch`` that has none yet.
+    """Plans for every accepted card of ``batch`` that has none yet; the audit log is told.
 
     Photos are compressed on ``executor``, by default a process pool when there are many. Plans
     are stored in portions, so a run that is cut off goes on where it was.
@@ -139,9 +143,10 @@ def prepare_batch(
     planner = Planner(profile, region, head.batch_date, keys)
     prepared = 0
     failures: list[tuple[int, SscardError]] = []
-    with ExitStack() as stack:
+    with recorded(ledger, "batch.prepare", batch, actors) as detail, ExitStack() as stack:
         press = _PhotoPress(planner.photo_bytes, region, _Workers(executor, stack))
         for portion in _portions(waiting):
+            planner.expect([serials[card.id] for card in portion])
             records = ledger.holders([card.id for card in portion])
             holders = {card_id: Holder.from_json(record) for card_id, record in records.items()}
             photos = press.compress({card_id: h.photo for card_id, h in holders.items()})
@@ -154,6 +159,7 @@ def prepare_batch(
                 plan = planner.plan(holders[card.id].fields, serials[card.id], photo)
                 plans[card.id] = Plan(serials[card.id], plan.historical, plan.to_json())
             prepared += ledger.store_plans(plans)
+            detail.update(prepared=prepared, failed=len(failures))
             on_progress(len(portion))
     return PrepareReport(prepared, tuple(failures))
 
@@ -178,11 +184,21 @@ class Planner:
         """Room for the photo; 0 when the card has none."""
         return self._length("@photo")
 
+    def expect(self, serials: Iterable[int]) -> None:
+        """The cards with these serial numbers are planned next, in this order."""
+        if isinstance(self._keys, CardExpecter):
+            code = self._region.issuer.division_code
+            factors = [CardIdentity(code, self._historical(serial)).factor for serial in serials]
+            self._keys.expect_cards(code, factors)
+
+    def _historical(self, serial: int) -> bytes:
+        tail = bytes.fromhex(self._region.issuer.division_code[:4]) + serial.to_bytes(4, "big")
+        return self._region.identity.historical_prefix + tail
+
     def plan(self, fields: Mapping[str, str], serial: int, photo: bytes) -> PreparedCard:
         """The card of one row; raises :class:`InputError` for a value its item cannot hold."""
         division = self._region.issuer.division_code
-        tail = bytes.fromhex(division[:4]) + serial.to_bytes(4, "big")
-        historical = self._region.identity.historical_prefix + tail
+        historical = self._historical(serial)
         texts = self._computed(fields, historical)
         raws = {"@photo": photo, **self._names(fields)}
         items: dict[str, bytes] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from sscard_ic.apdu.atr import historical_bytes
+from sscard_ic.base.authority import NOBODY
 from sscard_ic.base.errors import InputError, Language, SscardError, Text, os_reason
 from sscard_ic.base.files import replace_file
 from sscard_ic.codec.digits import decode_cn
 from sscard_ic.codec.text import cut_text, decode_an, join_name
 from sscard_ic.issuance.checks import region_of
+from sscard_ic.issuance.deeds import Actors, recorded
 from sscard_ic.issuance.holder import Holder
 from sscard_ic.issuance.prepare import CardResult
 from sscard_ic.ledger import Card, CardState, Ledger
@@ -74,13 +77,19 @@ def failures_json(cards: Iterable[Card], language: Language) -> list[dict[str, A
 
 
 def write_return_file(
-    ledger: Ledger, batch: str, profile: CardProfile, folder: Path, *, partial: bool = False
+    ledger: Ledger,
+    batch: str,
+    profile: CardProfile,
+    folder: Path,
+    *,
+    partial: bool = False,
+    actors: Actors = (NOBODY,),
 ) -> ReturnReport:
     """Write ``<batch>.return.csv`` into ``folder``, whole or not at all.
 
     Card number, number, name and identification code of good cards are as read back from the
-    card. Raises :class:`InputError` while cards are still being made, unless ``partial``: their
-    rows are then listed as not finished.
+    card. The audit log says who had it written. Raises :class:`InputError` while cards are still
+    being made, unless ``partial``: their rows are then listed as not finished.
     """
     region = region_of(profile)
     cards = ledger.cards_of(ledger.batch(batch).name)
@@ -89,14 +98,18 @@ def write_return_file(
         raise _incomplete(batch, len(unfinished), len(cards))
     table = _Table(profile, region)
     lines = [table.titles(), *(table.line(line) for line in _lines(ledger, cards))]
-    path = folder / f"{batch}.return.csv"
-    _write(path, b"".join(lines))
-    return ReturnReport(
-        path,
+    report = ReturnReport(
+        folder / f"{batch}.return.csv",
         good=sum(card.state in _GOOD for card in cards),
         unfinished=len(unfinished),
         bad=tuple(card for card in cards if card.state in _BAD),
     )
+    content = b"".join(lines)
+    with recorded(ledger, "batch.return", batch, actors) as detail:
+        detail.update(file=report.path.name, sha256=hashlib.sha256(content).hexdigest())
+        detail.update(good=report.good, bad=len(report.bad), unfinished=report.unfinished)
+        _write(report.path, content)
+    return report
 
 
 def _lines(ledger: Ledger, cards: Sequence[Card]) -> Iterator[Line]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
+from sscard_ic.base.authority import NOBODY
 from sscard_ic.base.errors import Text
-from sscard_ic.card import BlankKeys
-from sscard_ic.issuance.foreman import Foreman
+from sscard_ic.card import CardIdentity
+from sscard_ic.issuance.deeds import Actors, event, recorded
+from sscard_ic.issuance.foreman import IN_WORK, Foreman
+from sscard_ic.issuance.issuing_keys import IssuingKeys
 from sscard_ic.issuance.outcome import Outcome
-from sscard_ic.issuance.prepare import prepare_batch
+from sscard_ic.issuance.prepare import PrepareReport, prepare_batch
 from sscard_ic.issuance.station import Station
-from sscard_ic.keys import Environment, Macer, require_keys
-from sscard_ic.ledger import Ledger
+from sscard_ic.keys import CardExpecter, require_environment, require_keys
+from sscard_ic.ledger import CardState, Ledger
 from sscard_ic.profile import CardProfile
 
 _LONGEST_WAIT = 1.0
@@ -24,14 +26,6 @@ _STOPPING = Text(
     "正在停止，等待各读写器完成当前指令（再按 Ctrl-C 立即退出）",
     "stopping after the exchanges that are under way (Ctrl-C once more leaves at once)",
 )
-
-
-class IssuingKeys(BlankKeys, Macer, Protocol):
-    """What issuing asks of the key service."""
-
-    def require_environment(self, environment: Environment, where: str = "") -> None:
-        """Refuse test keys for production cards, and the reverse."""
-        ...
 
 
 def run_batch(
@@ -46,6 +40,7 @@ def run_batch(
     wait: float | None = None,
     tell: Callable[[Text], None] = lambda text: None,
     on_prepared: Callable[[int], None] = lambda count: None,
+    actors: Actors = (NOBODY,),
 ) -> Outcome:
     """Make the cards of ``batch``, at most ``limit`` of them.
 
@@ -54,14 +49,41 @@ def run_batch(
     blanks come. The run ends when no row waits, when no slot gives another card, or when nobody
     has brought one for ``wait`` seconds. ``tell`` gets words for the person while the run goes on,
     ``outcome`` is filled meanwhile and returned in the end; what went wrong outside the cards at
-    one station ends all of them after their present card and is raised then.
+    one station ends all of them after their present card and is raised then. The audit log says
+    who ran it, what came of it, and that an earlier run was taken up again.
     """
     assert profile.region is not None, "a batch was checked against the profile of a region"
-    keys.require_environment(profile.region.issuer.environment, profile.name)
+    require_environment(keys, profile.region.issuer.environment, profile.name)
     require_keys(keys, profile)
     outcome = outcome or Outcome()
     outcome.stations = [station.outcome for station in stations]
     foreman = Foreman(ledger, batch, limit=limit, wait=wait, tell=tell)
+
+    def prepare() -> PrepareReport:
+        report = prepare_batch(ledger, batch, profile, keys, on_progress=on_prepared, actors=actors)
+        if isinstance(keys, CardExpecter):
+            keys.expect_cards(code, _coming(ledger, batch, code))
+        return report
+
+    code = profile.region.issuer.division_code
+    if begun := len(ledger.cards_of(batch, IN_WORK)):
+        ledger.audit.record(event("batch.resume", batch, actors, {"in_work": begun}))
+    with recorded(ledger, "batch.run", batch, actors) as detail:
+        try:
+            _work(stations, foreman, batch, outcome, prepare)
+        finally:
+            detail.update(_counts(outcome))
+    return outcome
+
+
+def _work(
+    stations: Sequence[Station],
+    foreman: Foreman,
+    batch: str,
+    outcome: Outcome,
+    prepare: Callable[[], PrepareReport],
+) -> None:
+    """Rounds of preparing and making cards, until a round brings nothing new."""
 
     def work(station: Station) -> None:
         end = station.run(batch, foreman).end
@@ -70,8 +92,7 @@ def run_batch(
             foreman.tell(end)
 
     while True:
-        report = prepare_batch(ledger, batch, profile, keys, on_progress=on_prepared)
-        outcome.unprepared = list(report.failures)
+        outcome.unprepared = list(prepare().failures)
         bad = len(outcome.failures)
         foreman.begin_round()
         able = [station for station in stations if not station.outcome.over]
@@ -80,7 +101,23 @@ def run_batch(
         if nothing_new or foreman.over or all(done.over for done in outcome.stations):
             break
     _at_all(stations, foreman, lambda station: station.sort_finished(foreman))
-    return outcome
+
+
+def _coming(ledger: Ledger, batch: str, code: str) -> list[bytes]:
+    """Factors of the cards that are made next: those in work, then the prepared ones."""
+    cards = ledger.cards_of(batch, IN_WORK) + ledger.cards_of(batch, (CardState.PREPARED,))
+    return [CardIdentity(code, card.historical).factor for card in cards if card.historical]
+
+
+def _counts(outcome: Outcome) -> dict[str, object]:
+    return {
+        "stations": len(outcome.stations),
+        "good": outcome.good,
+        "bad": len(outcome.failures),
+        "rejected": len(outcome.rejected),
+        "interrupted": len(outcome.interruptions),
+        "unprepared": len(outcome.unprepared),
+    }
 
 
 def _at_all(stations: Sequence[Station], foreman: Foreman, work: Callable[[Station], None]) -> None:

@@ -17,7 +17,7 @@ from sscard_ic.issuance.checks import CheckedRow, CheckReport, check_file, regio
 from sscard_ic.issuance.photo import PhotoLimits, card_photo, load_photo
 from sscard_ic.issuance.prepare import Planner, PreparedCard
 from sscard_ic.issuance.verification import verify
-from sscard_ic.keys import published_keys
+from sscard_ic.keys import published_keys, require_environment
 from sscard_ic.profile import CardProfile, load_import_formats
 from sscard_ic.profile.region import Region
 from sscard_ic.reader import Connection
@@ -43,7 +43,7 @@ class SpecimenMaker:
         self._profile = profile
         self._region = region
         self._keys = published_keys(profile.keys)
-        self._keys.require_environment(region.issuer.environment, profile.name)
+        require_environment(self._keys, region.issuer.environment, profile.name)
         report = _sample_of(profile, region)
         self._rows = [row for row in report.rows if not row.reasons]
         self._planner = Planner(profile, region, report.batch_date, self._keys)
