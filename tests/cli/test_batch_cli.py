@@ -13,7 +13,7 @@ from sscard_ic.base import Secret
 from sscard_ic.base.resources import samples_dir
 from sscard_ic.cli import root
 from sscard_ic.issuance.prepare import CardResult, PreparedCard
-from sscard_ic.keys import create_test_vault, open_service
+from sscard_ic.keys import SoftwareVault, create_test_vault
 from sscard_ic.ledger import CardState, Ledger, Step
 from sscard_ic.profile import load
 
@@ -59,7 +59,7 @@ def in_json(*arguments: str, code: int = 0) -> dict[str, object]:
 
 def finish(home: Path, batch: str) -> None:
     """Pretend that a station has made the prepared cards."""
-    service = open_service(home / "vault.json", Secret(b"correct horse"))
+    service = SoftwareVault.open(home / "vault.json", Secret(b"correct horse"))
     with Ledger.open(home / "ledger.db", service.sealer(), service) as ledger:
         for card in ledger.cards_of(batch, (CardState.PREPARED,)):
             blob = ledger.plan(card.id)

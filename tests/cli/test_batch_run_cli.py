@@ -231,7 +231,7 @@ def test_a_rejected_card_is_told_with_what_to_do(capsys: pytest.CaptureFixture[s
     assert re.search("B1.*\n  → (take another|换卡)\n", said)
 
 
-@pytest.mark.parametrize("moment", ["open_vault", "open_slots", "run_batch"])
+@pytest.mark.parametrize("moment", ["open_keys", "open_slots", "run_batch"])
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, click.Abort])
 def test_ctrl_c_has_its_exit_code_at_any_moment(
     operator: Operator,

@@ -8,7 +8,7 @@ import random
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -20,10 +20,12 @@ from tests.cli.made_up_machine import Tree, by_subject, close_folder, told
 from sscard_ic import profile
 from sscard_ic.base import InputError, Secret, Text
 from sscard_ic.cli import checkup, checkup_readers, doctor, root
-from sscard_ic.cli.checkup import Finding, core_findings, run_program
+from sscard_ic.cli.checkup import Finding, Machine, core_findings, run_program
+from sscard_ic.cli.checkup_keys import key_findings
+from sscard_ic.cli.checkup_ledger import ledger_findings
 from sscard_ic.cli.checkup_readers import reader_findings
 from sscard_ic.crypto import des
-from sscard_ic.keys import vault_file
+from sscard_ic.keys import create_test_vault
 from sscard_ic.ledger import Ledger
 from sscard_ic.reader.errors import AccessDenied, BindingMissing
 from sscard_ic.reader.pcsc import ReaderState
@@ -50,12 +52,12 @@ def nothing_outside(monkeypatch: pytest.MonkeyPatch, tree: Tree) -> None:
 def test_a_machine_without_readers_is_healthy(tmp_path: Path) -> None:
     result = sscard("doctor", SSCARD_HOME=str(tmp_path))
     assert result.exit_code == 0, result.output
-    assert "5 ok, 5 notes, 0 missing." in result.stdout
+    assert "7 ok, 5 notes, 0 missing." in result.stdout
     lines = result.stdout.splitlines()
     assert any(line.startswith("note  PC/SC binding") and "not there" in line for line in lines)
     assert any(line.strip() == "→ install it" for line in lines)
     chinese = sscard("--lang", "zh", "doctor", SSCARD_HOME=str(tmp_path)).stdout
-    assert "正常 5 项，提示 5 项，缺失 0 项。" in chinese
+    assert "正常 7 项，提示 5 项，缺失 0 项。" in chinese
 
 
 @pytest.mark.usefixtures("nothing_outside")
@@ -124,8 +126,9 @@ def test_the_real_machine_is_examined(tmp_path: Path) -> None:
     result = sscard("doctor", "--json", SSCARD_HOME=str(tmp_path))
     assert result.exit_code == 0, result.output
     subjects = [finding["subject"] for finding in json.loads(result.stdout)["findings"]]
-    assert subjects[:7] == [
-        "python", "profiles", "cryptography", "database", "home", "vault", "ledger",
+    assert subjects[:9] == [
+        "python", "profiles", "cryptography", "database", "home", "ledger", "settings", "vault",
+        "derived keys",
     ]  # fmt: skip
     assert "binding" in subjects
 
@@ -133,12 +136,19 @@ def test_the_real_machine_is_examined(tmp_path: Path) -> None:
 # -- the core ----------------------------------------------------------------------------------
 
 
+def own_findings(machine: Machine) -> Iterator[Finding]:
+    """The core with what a person brings to it: ledger, settings, keys."""
+    yield from core_findings(machine)
+    yield from ledger_findings(machine)
+    yield from key_findings(machine)
+
+
 def test_a_core_that_works(tree: Tree) -> None:
-    tree.write("/home/vault.json", vault_file.seal(b"{}", Secret(b"a passphrase")))
+    create_test_vault(tree.root / "home" / "vault.json", Secret(b"a passphrase"), {})
     Ledger.open(
         tree.root / "home" / "ledger.db",
     ).close()
-    found = by_subject(core_findings(tree.machine()))
+    found = by_subject(own_findings(tree.machine()))
     assert {finding.state for finding in found.values()} == {"ok"}
     count = sum(info.kind in ("national", "region") for info in profile.available())
     assert f"{count} profiles" in told(found["profiles"])
@@ -148,7 +158,7 @@ def test_a_core_that_works(tree: Tree) -> None:
 
 
 def test_vault_and_ledger_come_with_use(tree: Tree) -> None:
-    found = by_subject(core_findings(tree.machine()))
+    found = by_subject(own_findings(tree.machine()))
     assert found["home"].state == "ok"
     assert "made when it is first used" in told(found["home"])
     assert (found["vault"].state, found["ledger"].state) == ("note", "note")
@@ -159,26 +169,30 @@ def test_vault_and_ledger_come_with_use(tree: Tree) -> None:
 @pytest.mark.parametrize("name", ["vault.json", "ledger.db"])
 def test_vault_and_ledger_that_are_none(name: str, tree: Tree) -> None:
     tree.write(f"/home/{name}", random.Random(7).randbytes(3000))
-    finding = by_subject(core_findings(tree.machine()))[name.partition(".")[0]]
+    finding = by_subject(own_findings(tree.machine()))[name.partition(".")[0]]
     assert finding.state == "missing"
     assert f"{name} is no " in told(finding)
     assert "restore it from a backup" in told(finding)
     (tree.root / "home" / name).unlink()
     (tree.root / "home" / name).mkdir()
-    assert by_subject(core_findings(tree.machine()))[name.partition(".")[0]].state == "missing"
+    assert by_subject(own_findings(tree.machine()))[name.partition(".")[0]].state == "missing"
 
 
 def test_a_vault_that_was_cut_off(tree: Tree) -> None:
-    whole = vault_file.seal(b"{}", Secret(b"a passphrase"))
-    for raw in (whole[:-3], b"", whole + b"\n"):
+    path = tree.root / "home" / "vault.json"
+    create_test_vault(path, Secret(b"a passphrase"), {})
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    cut = b"".join((lines[0], lines[1][:-8], *lines[2:]))
+    for raw in (whole[:-3], b"", whole + b"\n", cut, whole.replace(b'"aes"', b'"AES"')):
         tree.write("/home/vault.json", raw)
-        assert by_subject(core_findings(tree.machine()))["vault"].state == "missing"
+        assert by_subject(own_findings(tree.machine()))["vault"].state == "missing"
 
 
 def test_a_ledger_in_which_nothing_is_yet(tree: Tree) -> None:
     """As a program leaves it that was killed while it made one: opened, it is completed."""
     path = tree.write("/home/ledger.db")
-    assert by_subject(core_findings(tree.machine()))["ledger"].state == "ok"
+    assert by_subject(own_findings(tree.machine()))["ledger"].state == "ok"
     Ledger.open(path).close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from importlib import metadata
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from sscard_ic.base.errors import SscardError
 from sscard_ic.cli import common
+from sscard_ic.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "demo": ("sscard_ic.cli.demo", "demo"),
@@ -25,26 +25,15 @@ _COMMANDS = {
     "sim": ("sscard_ic.cli.sim", "sim"),
     "profile": ("sscard_ic.cli.profile", "profile"),
     "keys": ("sscard_ic.cli.keys", "keys"),
+    "operator": ("sscard_ic.cli.operators", "operator"),
+    "audit": ("sscard_ic.cli.audit", "audit"),
     "batch": ("sscard_ic.cli.batch", "batch"),
     "card": ("sscard_ic.cli.card", "card"),
 }
 
 
-class SscardGroup(click.Group):
-    """Loads a command on demand and turns every error of the toolkit into words and exit code 1."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order of a card's life."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command ``cmd_name``, imported now."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module, attribute = _COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
+class SscardGroup(LazyGroup):
+    """Turns every error of the toolkit into words and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; the one place where an error becomes words and an exit code."""
@@ -60,7 +49,11 @@ class SscardGroup(click.Group):
         ctx.exit(common.FAILED)
 
 
-@click.group(cls=SscardGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=SscardGroup,
+    places=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(metadata.version("sscard-ic"), prog_name="sscard")
 @click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of messages 消息语言.")
 def root(lang: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,18 @@ import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli import common
+from sscard_ic.cli.batch_operator import require_served, signed_in
 from sscard_ic.cli.common import json_option, print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, new_ledger, open_ledger
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.run import run
-from sscard_ic.cli.secrets import open_vault, vault_option
+from sscard_ic.cli.secrets import open_keys, vault_option
 from sscard_ic.cli.tables import print_table
-from sscard_ic.issuance.checks import CheckReport, check_file, region_of
+from sscard_ic.issuance.checks import CheckReport, check_file
 from sscard_ic.issuance.importing import ImportReport, import_file
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.issuance.returns import failures_json, write_return_file
+from sscard_ic.keys import macer
 from sscard_ic.ledger import Batch, Card, CardState, Ledger, SerialState
 from sscard_ic.profile import load, load_import_formats
 
@@ -109,10 +112,12 @@ def import_command(
     accepted nothing is imported.
     """
     checks = _checked(file, profile_name, batch_date, photos)
-    service = open_vault(vault)
-    service.require_environment(region_of(checks.profile).issuer.environment, checks.profile.name)
-    with new_ledger(ledger_file, service) as ledger:
-        report = import_file(ledger, checks)
+    with closing(open_keys(vault)) as service:
+        require_served(checks.profile, service)
+        with new_ledger(ledger_file, service) as ledger:
+            name = checks.file.path.stem
+            actors = signed_in(ledger, service, checks.profile, "batch.import", name)
+            report = import_file(ledger, checks, actors)
     if as_json:
         print_json(_import_json(report))
     else:
@@ -138,13 +143,14 @@ def prepare(
 
     May be repeated: only rows without a plan are prepared. Exit code 3 when some could not be.
     """
-    service = open_vault(vault)
-    with open_ledger(ledger_file, service) as ledger:
+    with closing(open_keys(vault)) as service, open_ledger(ledger_file, service) as ledger:
         profile = load(ledger.batch(name).profile)
-        service.require_environment(region_of(profile).issuer.environment, profile.name)
+        actors = signed_in(ledger, service, profile, "batch.prepare", name)
         waiting = ledger.counts(name).get(CardState.ACCEPTED, 0)
         with progress(tr("准备", "preparing"), waiting) as advance:
-            report = prepare_batch(ledger, name, profile, service, on_progress=advance)
+            report = prepare_batch(
+                ledger, name, profile, macer(service), on_progress=advance, actors=actors
+            )
     failures = [
         {"row": row, "message": error.what.to(common.language())} for row, error in report.failures
     ]
@@ -210,9 +216,10 @@ def return_command(
     as_json: bool,
 ) -> None:
     """Write the return file 生成回盘文件: one line for each row of the batch."""
-    with open_ledger(ledger_file, open_vault(vault)) as ledger:
+    with closing(open_keys(vault)) as service, open_ledger(ledger_file, service) as ledger:
         profile = load(ledger.batch(name).profile)
-        report = write_return_file(ledger, name, profile, out, partial=partial)
+        actors = signed_in(ledger, service, profile, "batch.return", name)
+        report = write_return_file(ledger, name, profile, out, partial=partial, actors=actors)
     if as_json:
         print_json(report.to_json(common.language()))
         return

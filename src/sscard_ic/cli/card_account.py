@@ -35,11 +35,10 @@ from sscard_ic.cli.account_report import (
 )
 from sscard_ic.cli.common import FAILED, json_option, keep_done, language, print_json, say, tr
 from sscard_ic.cli.dump import chosen_profile
-from sscard_ic.cli.key_options import KeyService, KeySource, needed_keys_options
+from sscard_ic.cli.key_options import KeySource, needed_keys_options
 from sscard_ic.cli.readers import reader_option
 from sscard_ic.cli.secrets import pin, pin_file_option
-from sscard_ic.keys import SoftwareVault
-from sscard_ic.keys.medical import Debiter
+from sscard_ic.keys.medical import Debiter, PurchaseHost
 from sscard_ic.keys.medical_vault import HostDebiter
 from sscard_ic.profile import CardProfile
 from sscard_ic.profile.forms import FormError, parse_number
@@ -101,19 +100,17 @@ class _Counter:
         with self.keys.session(self.reader, access=access) as connection:
             profile = chosen_profile(connection, self.profile)
             service = self.keys.service(profile)
-            if isinstance(service, SoftwareVault) and profile.region is not None:
-                service.require_environment(profile.region.issuer.environment, profile.name)
             card = SocialSecurityCard(connection, profile, service)
             card.verify_pin(self.pin)
             terminal = self._terminal(service, profile)
             yield MedicalAccount(card, terminal=terminal, centre=service, journal=self.book)
 
-    def _terminal(self, service: KeyService | None, profile: CardProfile) -> Debiter | None:
-        """Who authorises settlements: the PSAM, or the vault in the name of this terminal."""
+    def _terminal(self, service: object, profile: CardProfile) -> Debiter | None:
+        """Who authorises settlements: the PSAM, or the centre in the name of this terminal."""
         book, number = self.book, self.terminal
-        if not isinstance(service, SoftwareVault):
+        if isinstance(service, Debiter):
             return service
-        if book is None or number is None:
+        if not isinstance(service, PurchaseHost) or book is None or number is None:
             return None
         indexes = (profile.terminal.key_group,)
         return HostDebiter(service, number, lambda: book.next_number(number), indexes)
@@ -121,7 +118,7 @@ class _Counter:
 
 def _nobody() -> KeySource:
     """For what the PIN alone opens."""
-    return KeySource(None, None, with_vault=False)
+    return KeySource(None, None, with_service=False)
 
 
 @click.command("balance")
@@ -177,7 +174,7 @@ def credit_command(
 ) -> None:
     """Credit YUAN to the medical account 账户划入.
 
-    The centre's HSM authorises it: here the key vault in its place. The time is this machine's.
+    The centre's HSM authorises it, or the key vault in its place. The time is this machine's.
     """
     number = _needed(terminal)
     block = _unlock(keys, pin_file)

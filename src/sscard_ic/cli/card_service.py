@@ -20,16 +20,9 @@ from sscard_ic.card import (
 )
 from sscard_ic.cli.common import FAILED, json_option, print_json, say, tr
 from sscard_ic.cli.dump import chosen_profile
+from sscard_ic.cli.key_options import KeySource, needed_keys_options
 from sscard_ic.cli.readers import reader_option, session
-from sscard_ic.cli.secrets import (
-    new_pin,
-    new_pin_file_option,
-    open_vault,
-    pin,
-    pin_file_option,
-    vault_option,
-)
-from sscard_ic.keys import SoftwareVault
+from sscard_ic.cli.secrets import new_pin, new_pin_file_option, pin, pin_file_option
 from sscard_ic.lifecycle import change_pin, reset_pin, unblock_pin
 from sscard_ic.profile import CardProfile, load
 from sscard_ic.reader import Connection
@@ -80,19 +73,19 @@ def change_command(
 @pin_group.command("unblock")
 @reader_option
 @_profile_option
-@vault_option
+@needed_keys_options
 @json_option
 def unblock_pin_command(
-    reader: str | None, profile_name: str | None, vault: Path | None, as_json: bool
+    reader: str | None, profile_name: str | None, keys: KeySource, as_json: bool
 ) -> None:
     """Unblock the PIN 解锁密码: it stays, and all its tries are there again.
 
-    Needs the keys PUK and STK of the vault.
+    Needs the keys PUK and STK, of the key service or a PSAM.
     """
-    keys = open_vault(vault)
-    with session(reader, access="exclusive") as connection:
-        profile = _served(connection, profile_name, keys)
-        unblock_pin(connection, profile, keys)
+    keys.unlock()
+    with keys.session(reader, access="exclusive") as connection:
+        profile = chosen_profile(connection, profile_name)
+        unblock_pin(connection, profile, keys.required(profile))
     _report(
         reader,
         profile,
@@ -106,7 +99,7 @@ def unblock_pin_command(
 @reader_option
 @_profile_option
 @new_pin_file_option
-@vault_option
+@needed_keys_options
 @_yes_option
 @json_option
 @click.pass_context
@@ -115,20 +108,21 @@ def reset_pin_command(
     reader: str | None,
     profile_name: str | None,
     new_pin_file: Path | None,
-    vault: Path | None,
+    keys: KeySource,
     yes: bool,
     as_json: bool,
 ) -> None:
     """Set a new PIN 重置密码 without the old one, after asking; check who the holder is first.
 
-    Needs the keys PUK and STK of the vault. The new PIN comes from a prompt, a file, or
-    SSCARD_NEW_PIN; never from an option.
+    Needs the keys PUK and STK, of the key service or a PSAM. The new PIN comes from a prompt, a
+    file, or SSCARD_NEW_PIN; never from an option.
     """
-    keys, new = open_vault(vault), new_pin(new_pin_file)
+    keys.unlock()
+    new = new_pin(new_pin_file)
     _agree(context, Text("重置此卡的密码？", "Set a new PIN on this card?"), yes=yes)
-    with session(reader, access="exclusive") as connection:
-        profile = _served(connection, profile_name, keys)
-        reset_pin(connection, profile, keys, new)
+    with keys.session(reader, access="exclusive") as connection:
+        profile = chosen_profile(connection, profile_name)
+        reset_pin(connection, profile, keys.required(profile), new)
     _report(
         reader,
         profile,
@@ -151,7 +145,7 @@ _application_option = click.option(
 @click.option("--permanent", is_flag=True, help="For good 永久锁定; nothing undoes it.")
 @reader_option
 @_profile_option
-@vault_option
+@needed_keys_options
 @_yes_option
 @json_option
 @click.pass_context
@@ -162,13 +156,14 @@ def block_command(
     permanent: bool,
     reader: str | None,
     profile_name: str | None,
-    vault: Path | None,
+    keys: KeySource,
     yes: bool,
     as_json: bool,
 ) -> None:
     """Block an application or the card 锁定, after asking.
 
-    Needs the STK of the directory and, where it has one, its lock key (BK, LK…) in the vault.
+    Needs the STK of the directory and, where it has one, its lock key (BK, LK…), of the key
+    service or a PSAM.
     """
     if whole_card and (application or permanent):
         words = tr(
@@ -176,16 +171,17 @@ def block_command(
             "--card is the whole card, for good: without --application and --permanent",
         )
         raise click.UsageError(words)
-    keys = open_vault(vault)
-    with session(reader) as connection:
+    keys.unlock()
+    with keys.session(reader) as connection:
         seen = connection.atr
-        profile = _served(connection, profile_name, keys)
+        profile = chosen_profile(connection, profile_name)
+        keys.required(profile)
     directory = _directory(profile, application)
     question = _question(seen, directory, whole_card=whole_card, permanent=permanent)
     _agree(context, question, yes=yes)
-    with session(reader, access="exclusive") as connection:
+    with keys.session(reader, access="exclusive") as connection:
         _require_same(seen, connection.atr)
-        card = SocialSecurityCard(connection, profile, keys)
+        card = SocialSecurityCard(connection, profile, keys.required(profile))
         if whole_card:
             block_card(card)
         else:
@@ -203,13 +199,13 @@ def block_command(
 @_application_option
 @reader_option
 @_profile_option
-@vault_option
+@needed_keys_options
 @json_option
 def unblock_command(
     application: str | None,
     reader: str | None,
     profile_name: str | None,
-    vault: Path | None,
+    keys: KeySource,
     as_json: bool,
 ) -> None:
     """Unblock an application that was blocked for a time 解锁应用.
@@ -217,11 +213,12 @@ def unblock_command(
     Needs what blocking needs. A card whose whole application is blocked tells nobody which card
     it is: name the region's --profile then.
     """
-    keys = open_vault(vault)
-    with session(reader, access="exclusive") as connection:
-        profile, identity = _of_blocked(connection, profile_name, keys)
+    keys.unlock()
+    with keys.session(reader, access="exclusive") as connection:
+        profile, identity = _of_blocked(connection, profile_name)
         directory = _directory(profile, application)
-        card = SocialSecurityCard(connection, profile, keys, identity=identity, blocked_too=True)
+        service = keys.required(profile)
+        card = SocialSecurityCard(connection, profile, service, identity=identity, blocked_too=True)
         unblock_application(card, directory)
     _report(
         reader,
@@ -238,24 +235,12 @@ def register(group: click.Group) -> None:
         group.add_command(command)
 
 
-def _served(connection: Connection, name: str | None, keys: SoftwareVault) -> CardProfile:
-    """The profile of the card, which the vault may serve."""
-    profile = chosen_profile(connection, name)
-    _check_environment(profile, keys)
-    return profile
-
-
-def _check_environment(profile: CardProfile, keys: SoftwareVault) -> None:
-    if profile.region is not None:
-        keys.require_environment(profile.region.issuer.environment, profile.name)
-
-
 def _of_blocked(
-    connection: Connection, name: str | None, keys: SoftwareVault
+    connection: Connection, name: str | None
 ) -> tuple[CardProfile, CardIdentity | None]:
     """The profile of a card that may be blocked; who it is, where it can no longer be asked."""
     try:
-        return _served(connection, name, keys), None
+        return chosen_profile(connection, name), None
     except Blocked as blocked:
         profile = load(name) if name is not None else None
         if profile is None or profile.region is None:
@@ -266,7 +251,6 @@ def _of_blocked(
                     "profile with --profile",
                 )
             raise
-        _check_environment(profile, keys)
         code = profile.region.issuer.division_code
         return profile, CardIdentity(code, historical_bytes(connection.atr))
 

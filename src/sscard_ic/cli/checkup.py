@@ -21,7 +21,6 @@ State = Literal["ok", "note", "missing"]
 
 OLDEST_PYTHON = (3, 11)
 _SECONDS = 5
-_DATABASE = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +88,6 @@ def core_findings(machine: Machine) -> Iterator[Finding]:
     yield cryptography()
     yield database(machine)
     yield home(machine)
-    yield _belonging(
-        machine.home / "vault.json",
-        "vault",
-        Text("密钥库", "key vault"),
-        Text("制卡前运行 sscard keys init --test", "to make cards run sscard keys init --test"),
-        _is_vault,
-    )
-    yield _belonging(
-        machine.home / "ledger.db",
-        "ledger",
-        Text("台账", "ledger"),
-        Text("由 sscard batch import 建立", "sscard batch import makes it"),
-        _is_ledger,
-    )
 
 
 def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
@@ -257,7 +242,7 @@ def _other_home() -> Text:
     )
 
 
-def _belonging(
+def belonging(
     path: Path, subject: str, title: Text, maker: Text, is_one: Callable[[Path], bool]
 ) -> Finding:
     """Vault or ledger: its absence is no fault, but nothing can be made with a damaged one."""
@@ -284,23 +269,3 @@ def _belonging(
 def _unreadable(path: Path, error: OSError) -> Text:
     reason = error.strerror or type(error).__name__
     return Text(f"{path}，无法读取：{reason}", f"{path} cannot be read: {reason}")
-
-
-def _is_vault(path: Path) -> bool:
-    """Whether it is one from the outside: more takes the passphrase."""
-    from sscard_ic.keys.vault_file import Envelope
-
-    raw = path.read_bytes()
-    try:
-        return Envelope.model_validate_json(raw).canonical() == raw
-    except ValueError:
-        return False
-
-
-def _is_ledger(path: Path) -> bool:
-    """Whether it is a database; one that was not written to is empty.
-
-    To open it as such would change it: SQLite makes files beside it.
-    """
-    with path.open("rb") as file:
-        return file.read(len(_DATABASE)) in (b"", _DATABASE)

@@ -108,7 +108,7 @@ def demo(cards: int, everything: bool, out: Path, pcsc: bool, port: int, as_json
     declared = merge_keys(load(info.name).keys for info in available() if info.kind == "national")
     vault = create_test_vault(out / "vault.json", Secret(PASSPHRASE.encode()), declared)
     habits = HabitBook()
-    with Ledger.open(out / "ledger.db", vault.sealer(), vault) as ledger:
+    with closing(vault), Ledger.open(out / "ledger.db", vault.sealer(), vault) as ledger:
         plant = _Plant(out, vault, ledger, habits, readers, None if everything else cards)
         made = [plant.issue(load(name), sample) for name, sample in _BATCHES.items()]
         image = plant.activate_first(made[0])

@@ -9,6 +9,8 @@ import click
 from sscard_ic.base.errors import Text
 from sscard_ic.base.resources import home_dir
 from sscard_ic.cli.checkup import Finding, Machine, State, core_findings, guarded
+from sscard_ic.cli.checkup_keys import key_findings
+from sscard_ic.cli.checkup_ledger import ledger_findings
 from sscard_ic.cli.checkup_readers import reader_findings
 from sscard_ic.cli.checkup_service import LinuxService, service_findings
 from sscard_ic.cli.checkup_vpcd import vpcd_findings
@@ -43,6 +45,8 @@ def doctor(as_json: bool) -> None:
 def examine(machine: Machine) -> Iterator[Finding]:
     """Every finding about a machine, from the core outwards."""
     yield from core_findings(machine)
+    yield from guarded("ledger", Text("台账", "ledger"), lambda: ledger_findings(machine))
+    yield from guarded("keys", Text("密钥服务", "key service"), lambda: key_findings(machine))
     service = LinuxService(machine)
 
     def virtual() -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from sscard_ic.cli.key_options import KeySource, keys_options
 from sscard_ic.cli.ledgers import ledger_option, open_ledger
 from sscard_ic.cli.read import say_what_lacks
 from sscard_ic.cli.readers import protocol_option, reader_option
-from sscard_ic.cli.secrets import open_vault, pin, pin_file_option, vault_option
+from sscard_ic.cli.secrets import open_keys, pin, pin_file_option, vault_option
 from sscard_ic.profile import CardProfile, load
 from sscard_ic.profile.contents import Contents, differences, parse_contents
 from sscard_ic.reader import Connection
@@ -170,5 +171,5 @@ def _planned(
     """What the prepared card of a row will hold."""
     from sscard_ic.issuance.prepared_contents import planned_contents
 
-    with open_ledger(ledger_file, open_vault(vault)) as ledger:
+    with closing(open_keys(vault)) as keys, open_ledger(ledger_file, keys) as ledger:
         return planned_contents(ledger, batch, row)

@@ -1,4 +1,7 @@
-"""``--keys``, ``--vault`` and ``--psam``: who answers for keys, the vault or a PSAM in a reader."""
+"""``--keys``, ``--vault`` and ``--psam``: who answers for the keys of a card.
+
+The key service of the settings, a vault that is named, or a PSAM in a reader.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ import click
 from sscard_ic.base.errors import Text
 from sscard_ic.cli.common import tr
 from sscard_ic.cli.readers import session
-from sscard_ic.cli.secrets import open_vault, vault_option
-from sscard_ic.keys import SoftwareVault
+from sscard_ic.cli.secrets import open_keys, vault_option
+from sscard_ic.keys import Authenticator, KeyService, authenticator, require_environment
 from sscard_ic.keys.psam import Psam
 from sscard_ic.profile import CardProfile
 from sscard_ic.reader import Connection, open_connection, open_session
@@ -25,7 +28,6 @@ from sscard_ic.reader.pcsc import Access, PcscConnection, ProtocolChoice, transa
 from sscard_ic.reader.pcsc.transaction import noted
 
 F = TypeVar("F", bound=Callable[..., Any])
-KeyService = SoftwareVault | Psam
 
 IN_PROCESS = ("virtual:", "replay:")
 """How the words for a card begin that needs no reader."""
@@ -39,16 +41,17 @@ psam_option = click.option(
 
 
 class KeySource:
-    """Who answers for keys in one run of a command: the vault, a PSAM, or nobody.
+    """Who answers for keys in one run of a command: the key service, a PSAM, or nobody.
 
-    :meth:`unlock` comes first, before a card is in use, since it may ask a person.
+    :meth:`unlock` comes first, before a card is in use, since it may ask a person; :meth:`close`
+    in the end.
     """
 
-    def __init__(self, vault: Path | None, psam: str | None, *, with_vault: bool) -> None:
+    def __init__(self, vault: Path | None, psam: str | None, *, with_service: bool) -> None:
         self._path = vault
         self._psam_words = psam
-        self._with_vault = with_vault
-        self._vault: SoftwareVault | None = None
+        self._with_service = with_service
+        self._service: KeyService | None = None
         self._psam: Connection | None = None
 
     @property
@@ -57,9 +60,15 @@ class KeySource:
         return self._psam_words is not None
 
     def unlock(self) -> None:
-        """Open the vault, where it is the vault that answers."""
-        if self._with_vault:
-            self._vault = open_vault(self._path)
+        """Open the key service, where it is the one that answers."""
+        if self._with_service:
+            self._service = open_keys(self._path)
+
+    def close(self) -> None:
+        """Forget the keys."""
+        if self._service is not None:
+            self._service.close()
+            self._service = None
 
     @contextmanager
     def session(
@@ -82,21 +91,40 @@ class KeySource:
             finally:
                 self._psam = None
 
-    def service(self, profile: CardProfile) -> KeyService | None:
-        """What answers for cards of a profile within the session; None where nobody does."""
-        return self._vault if self._psam is None else Psam(self._psam, profile.keys)
+    def service(self, profile: CardProfile) -> Authenticator | None:
+        """What answers for cards of a profile within the session; None where nobody does.
+
+        Raises :class:`EnvironmentMismatchError` when test keys meet cards of production, and the
+        reverse.
+        """
+        if self._psam is not None:
+            return Psam(self._psam, profile.keys)
+        if self._service is None:
+            return None
+        if profile.region is not None:
+            require_environment(self._service, profile.region.issuer.environment, profile.name)
+        return authenticator(self._service)
+
+    def required(self, profile: CardProfile) -> Authenticator:
+        """The same, for a command that always has somebody who answers."""
+        service = self.service(profile)
+        assert service is not None, "needed_keys_options sees to it"
+        return service
 
 
 def keys_options(command: F) -> F:
     """Adds ``--keys``, ``--psam`` and ``--vault``; the command gets ``keys``, a key source."""
     asked = click.option(
-        "--keys", "with_keys", is_flag=True, help="Authenticate with the vault 用密钥库认证."
+        "--keys",
+        "with_keys",
+        is_flag=True,
+        help="Authenticate with the key service 用密钥服务认证: the vault, or as sscard.toml says.",
     )
     return asked(needed_keys_options(command))
 
 
 def needed_keys_options(command: F) -> F:
-    """The same for a command that needs keys: the vault answers unless a PSAM does."""
+    """The same for a command that needs keys: the key service answers unless a PSAM does."""
 
     @psam_option
     @vault_option
@@ -112,8 +140,9 @@ def needed_keys_options(command: F) -> F:
             raise click.UsageError(
                 tr("--psam 与 --keys、--vault 只用其一", "--psam excludes --keys and --vault")
             )
-        with_vault = psam is None if with_keys is None else with_keys
-        return command(*args, keys=KeySource(vault, psam, with_vault=with_vault), **others)
+        with_service = psam is None if with_keys is None else with_keys
+        with closing(KeySource(vault, psam, with_service=with_service)) as source:
+            return command(*args, keys=source, **others)
 
     return with_source  # type: ignore[return-value]
 

@@ -8,7 +8,7 @@ import click
 
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.resources import home_dir
-from sscard_ic.keys import SoftwareVault
+from sscard_ic.keys import KeyService
 from sscard_ic.ledger import Ledger
 
 ledger_option = click.option(
@@ -24,20 +24,31 @@ def ledger_path(chosen: Path | None) -> Path:
     return chosen or home_dir() / "ledger.db"
 
 
-def new_ledger(chosen: Path | None, vault: SoftwareVault) -> Ledger:
-    """The ledger with the vault that seals it; made when it does not exist."""
-    return Ledger.open(ledger_path(chosen), vault.sealer(), vault)
+def new_ledger(chosen: Path | None, keys: KeyService) -> Ledger:
+    """The ledger with the key service that seals it; made when it does not exist.
+
+    Raises :class:`MissingCapabilityError` before that when the service cannot seal.
+    """
+    return Ledger.open(ledger_path(chosen), keys.sealer(), keys)
 
 
-def open_ledger(chosen: Path | None, vault: SoftwareVault | None = None) -> Ledger:
-    """The existing ledger; without ``vault`` personal data stays sealed."""
+def open_ledger(chosen: Path | None, keys: KeyService | None = None) -> Ledger:
+    """The existing ledger; without ``keys`` personal data stays sealed."""
     path = ledger_path(chosen)
     if not path.exists():
         raise InputError(
             Text("台账不存在", "there is no ledger"),
             where=str(path),
-            hint=Text("请先运行 sscard batch import", "run sscard batch import first"),
+            hint=Text(
+                "请先运行 sscard batch import，或用 --ledger 指定台账",
+                "run sscard batch import first, or name the ledger with --ledger",
+            ),
         )
-    if vault is None:
+    if keys is None:
         return Ledger.open(path)
-    return Ledger.open(path, vault.sealer(), vault)
+    return Ledger.open(path, keys.sealer(), keys)
+
+
+def office_ledger(chosen: Path | None) -> Ledger:
+    """The ledger for its operators and its audit log, without a vault; made when there is none."""
+    return Ledger.open(ledger_path(chosen))

@@ -10,19 +10,21 @@ from typing import TextIO
 
 import click
 
-from sscard_ic.base.errors import InputError, SscardError, Text
+from sscard_ic.base.errors import SscardError, Text
 from sscard_ic.card import HabitBook
 from sscard_ic.cli import common
+from sscard_ic.cli.batch_operator import signed_in
 from sscard_ic.cli.common import done_so_far, json_option, keep_done, print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, open_ledger
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.run_report import Left, left_over, missing, outcome_json, say_outcome, waiting
-from sscard_ic.cli.secrets import open_vault, vault_option
+from sscard_ic.cli.secrets import open_keys, vault_option
 from sscard_ic.issuance.foreman import IN_WORK
+from sscard_ic.issuance.issuing_keys import issuing_keys
 from sscard_ic.issuance.outcome import Outcome
+from sscard_ic.issuance.resuming import take_up_again
 from sscard_ic.issuance.run import run_batch
 from sscard_ic.issuance.station import Station
-from sscard_ic.ledger import Ledger, Step
 from sscard_ic.profile import load
 from sscard_ic.reader import Slot, Tally
 from sscard_ic.reader.opening import ENVIRONMENT, open_slots
@@ -85,30 +87,30 @@ def run(
     BATCH is the name that import gave. Each reader works by itself; finished cards of a deck go
     to its folder good, others to rejected. A card that is taken out too early may be put in
     again, at any reader. After an interruption run it again: it continues with the cards in
-    work. Exit code 3 when a card or row was bad, a reader had to stop, or rows are left without
-    a blank.
+    work. With real keys an operator must sign in. Exit code 3 when a card or row was bad, a reader
+    had to stop, or rows are left without a blank.
     """
     outcome = Outcome()
     with _interruptible(context, as_json), ExitStack() as stack:
-        service = open_vault(vault)
         used = stack.enter_context(ExitStack())
+        service = issuing_keys(used.enter_context(closing(open_keys(vault))))
         ledger = used.enter_context(open_ledger(ledger_file, service))
         profile = load(ledger.batch(name).profile)
-        if retry_failed:
-            ledger.reopen_failed(name)
-        _give_up_lost(ledger, name, lost)
+        again = retry_failed or lost or ledger.count(name, IN_WORK, 1)
+        actors = signed_in(ledger, service, profile, "batch.resume" if again else "batch.run", name)
+        take_up_again(ledger, name, failed=retry_failed, lost=lost, actors=actors)
         bar = stack.enter_context(progress(tr("制卡", "making cards"), waiting(ledger, name)))
         slots = [used.enter_context(closing(slot)) for slot in open_slots(readers, tell=bar.tell)]
         make = partial(Station, ledger=ledger, profile=profile, keys=service, habits=HabitBook())
-        tallies = [Tally() for _ in slots]
+        tallies, files = [Tally() for _ in slots], _traces(trace, slots, stack)
         stations = [
             make(slot, tally=tally, trace=file, on_card=lambda card: bar(1))
-            for slot, tally, file in zip(slots, tallies, _traces(trace, slots, stack), strict=True)
+            for slot, tally, file in zip(slots, tallies, files, strict=True)
         ]
         work = partial(run_batch, stations, ledger, name, profile, service, outcome=outcome)
         failure: BaseException | None = None
         try:
-            work(limit=limit, wait=wait, tell=bar.tell)
+            work(limit=limit, wait=wait, tell=bar.tell, actors=actors)
         except (Exception, KeyboardInterrupt) as error:
             failure = error
         if not all(station.idle.is_set() for station in stations):
@@ -170,16 +172,3 @@ def _say_other_errors(outcome: Outcome, raised: BaseException) -> None:
             told.add(str(error))
             words = error.render(common.language()) if isinstance(error, SscardError) else error
             say(Text(f"{reader}：{words}", f"{reader}: {words}"))
-
-
-def _give_up_lost(ledger: Ledger, name: str, lost: tuple[int, ...]) -> None:
-    """Spoil the numbers of cards that will not come back."""
-    begun = {card.row: card for card in ledger.cards_of(name, IN_WORK)}
-    for row in lost:
-        if row not in begun:
-            raise InputError(
-                Text(f"第 {row} 行没有在制的卡", f"row {row} has no card in work"),
-                where=name,
-                hint=Text("用 sscard batch status 查看", "see: sscard batch status"),
-            )
-        ledger.spoil(begun[row].id, station="operator", step=Step.INITIALISE, note="card lost")

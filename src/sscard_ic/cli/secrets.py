@@ -17,16 +17,19 @@ import click
 
 from sscard_ic.apdu.ssc import pin_block
 from sscard_ic.base.errors import InputError, Text, os_reason
-from sscard_ic.base.resources import home_dir
 from sscard_ic.base.secret import Secret
+from sscard_ic.base.settings import read_settings
 from sscard_ic.cli.common import tr
-from sscard_ic.keys import SoftwareVault, open_service
+from sscard_ic.keys import KeyService, open_service
+from sscard_ic.keys.opening import HsmPin
+from sscard_ic.keys.settings import KeysSettings, VaultSettings
 from sscard_ic.reader.pcsc import assert_no_transaction
 
 vault_option = click.option(
     "--vault",
     type=click.Path(path_type=Path),
-    help="Key vault 密钥库 (default: vault.json under SSCARD_HOME).",
+    help="Use this key vault 密钥库 (default: what sscard.toml says, else vault.json under "
+    "SSCARD_HOME).",
 )
 key_group_option = click.option(
     "--key-group",
@@ -45,31 +48,59 @@ new_pin_file_option = click.option(
 )
 
 
-def vault_path(chosen: Path | None) -> Path:
-    """The vault given by option, or the one under ``SSCARD_HOME``."""
-    return chosen or home_dir() / "vault.json"
+class TypedSecrets:
+    """What opens a key service, from the environment, a file or a person at the terminal."""
+
+    def passphrase(self) -> Secret:
+        """That of the software vault."""
+        return passphrase()
+
+    def hsm_pin(self) -> HsmPin:
+        """That of an HSM's token."""
+        return hsm_pin()
 
 
-def open_vault(chosen: Path | None) -> SoftwareVault:
-    """The opened vault; asks for the passphrase only when the file is there."""
-    path = vault_path(chosen)
-    if not path.exists():
-        return open_service(path, Secret(b""))
-    return open_service(path, passphrase())
+def keys_settings(chosen: Path | None = None) -> KeysSettings:
+    """``[keys]`` of the settings; a vault that was named on the command line overrules them."""
+    if chosen is not None:
+        return KeysSettings(vault=VaultSettings(path=chosen))
+    return read_settings().section("keys", KeysSettings)
+
+
+def open_keys(chosen: Path | None) -> KeyService:
+    """The key service of this machine, or the vault given by option; to be closed by the caller.
+
+    Asks a person for what opens it where the environment does not say.
+    """
+    return open_service(keys_settings(chosen), TypedSecrets())
 
 
 def passphrase(*, confirm: bool = False) -> Secret:
     """Passphrase of a vault: ``SSCARD_PASSPHRASE``, ``SSCARD_PASSPHRASE_FILE``, or the prompt."""
-    given = os.environ.get("SSCARD_PASSPHRASE")
-    named = os.environ.get("SSCARD_PASSPHRASE_FILE")
-    if given is None and named:
-        given = _first_line(Path(named))
+    words = tr("密钥库口令", "Passphrase of the vault")
+    return _passphrase("SSCARD_PASSPHRASE", words, confirm)
+
+
+def hsm_pin() -> HsmPin:
+    """PIN of an HSM's token: ``SSCARD_HSM_PIN``, ``SSCARD_HSM_PIN_FILE``, or the prompt."""
+    given = _given("SSCARD_HSM_PIN")
+    if given is not None:
+        return HsmPin(_password_bytes(given), typed=False)
+    words = tr("加密机令牌 PIN", "PIN of the HSM's token")
+    typed = _ask(words, False, "SSCARD_HSM_PIN, SSCARD_HSM_PIN_FILE")
+    return HsmPin(_password_bytes(typed), typed=True)
+
+
+def new_passphrase() -> Secret:
+    """The one that replaces it: ``SSCARD_NEW_PASSPHRASE`` …, or the prompt, typed twice."""
+    words = tr("密钥库新口令", "New passphrase of the vault")
+    return _passphrase("SSCARD_NEW_PASSPHRASE", words, confirm=True)
+
+
+def _passphrase(variable: str, prompt: str, confirm: bool) -> Secret:
+    given = _given(variable)
     if given is None:
-        given = _ask(
-            tr("密钥库口令", "Passphrase of the vault"),
-            confirm,
-            "SSCARD_PASSPHRASE, SSCARD_PASSPHRASE_FILE",
-        )
+        given = _ask(prompt, confirm, f"{variable}, {variable}_FILE")
     # The same characters typed on two systems may be composed differently.
     normal = unicodedata.normalize("NFC", given)
     return Secret(normal.encode("utf-8", errors="surrogateescape"))
@@ -85,6 +116,50 @@ def new_pin(file: Path | None = None) -> Secret:
     """BCD block of a PIN to be set: ``file``, ``SSCARD_NEW_PIN``, or the prompt, typed twice."""
     words = tr("新密码", "New PIN")
     return _pin(file, "SSCARD_NEW_PIN", "--new-pin-file", words, confirm=True)
+
+
+def first_operator() -> tuple[str, Secret] | None:
+    """Name and password of the person that ``SSCARD_OPERATOR`` names, if it does.
+
+    The password: ``SSCARD_OPERATOR_PASSWORD``, ``SSCARD_OPERATOR_PASSWORD_FILE``, or the prompt.
+    """
+    name = os.environ.get("SSCARD_OPERATOR", "").strip()
+    if not name:
+        return None
+    words = tr(f"{name} 的密码", f"Password of {name}")
+    return name, _given_password("SSCARD_OPERATOR_PASSWORD") or typed_password(words)
+
+
+def typed_password(prompt: str) -> Secret:
+    """What a person types; raises :class:`InputError` where nobody can type."""
+    return _password_bytes(_ask(prompt, False, "SSCARD_OPERATOR_PASSWORD"))
+
+
+def new_password(name: str) -> Secret:
+    """A password to be set: ``SSCARD_NEW_PASSWORD``, ``SSCARD_NEW_PASSWORD_FILE``, or typed twice.
+
+    Whether it is good enough is said by the ledger.
+    """
+    given = _given_password("SSCARD_NEW_PASSWORD")
+    if given is not None:
+        return given
+    words = tr(f"{name} 的新密码", f"New password of {name}")
+    return _password_bytes(_ask(words, True, "SSCARD_NEW_PASSWORD, SSCARD_NEW_PASSWORD_FILE"))
+
+
+def _given_password(variable: str) -> Secret | None:
+    given = _given(variable)
+    return None if given is None else _password_bytes(given)
+
+
+def _given(variable: str) -> str | None:
+    """What stands in ``variable``, else in the file that ``variable_FILE`` names."""
+    given, named = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
+    return _first_line(Path(named)) if given is None and named else given
+
+
+def _password_bytes(text: str) -> Secret:
+    return Secret(text.encode("utf-8", errors="surrogateescape"))
 
 
 def _pin(file: Path | None, variable: str, option: str, prompt: str, *, confirm: bool) -> Secret:
