@@ -5,6 +5,11 @@ BIN := .venv/bin
 export PYTHON
 JOBS ?= 2
 
+# Tests of the real parts that tools/setup-parts installs.
+PARTS := tests/e2e tests/pcsc tests/keys/pkcs11 tests/keys/suites tests/keys/test_keys_refusals.py \
+	tests/keys/test_keys_refusals_cli.py tests/keys/test_keys_settings.py \
+	tests/cli/test_doctor_keys.py tests/cli/test_key_service_cli.py tests/cli/test_keys_token_ceremony.py
+
 .DEFAULT_GOAL := help
 .PHONY: help demo pcsc hsm test test-core lint docs bench lock clean parts run-venv dev-venv pcsc-venv
 
@@ -25,7 +30,7 @@ test: parts pcsc-venv lint docs ## every quality gate: lint, docs, all tests wit
 	$(BIN)/pytest -n $(JOBS) --cov --cov-report=term
 
 test-core: dev-venv ## the tests that need no real parts, without coverage
-	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e --ignore=tests/pcsc
+	$(BIN)/pytest -n $(JOBS) $(PARTS:%=--ignore=%)
 
 lint: dev-venv ## style, types, and the arrows between the packages
 	$(BIN)/ruff check .
