@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.support.plant import DATA, SAMPLES
 from tests.support.remote_hsm import certificates, served
-from tests.support.softhsm import MODULE, USER_PIN, new_token
+from tests.support.softhsm import MODULE, USER_PIN, answering, new_token, open_softhsm
 from tests.support.templates import Template
 
 from sscard_ic.cli import root
-from sscard_ic.keys import SoftwareVault
+from sscard_ic.keys import KeySpec, SoftwareVault
+from sscard_ic.keys.pkcs11.errors import HsmError
 from sscard_ic.profile import load
 from sscard_ic.reader.virtual import new_blank
 
@@ -155,6 +157,22 @@ def test_a_token_is_prepared_for_what_the_settings_say(empty: Site) -> None:
     assert 'the settings call the HSM one of environment "test"' in refused.stderr
     unprepared = empty.sscard("keys", "list", code=1)
     assert "sscard keys init" in unprepared.stderr
+
+
+def test_a_key_that_nobody_entered_is_named(tmp_path: Path) -> None:
+    """As an interrupted removal leaves it in the token."""
+    with closing(open_softhsm([])) as service:
+        with (
+            answering("C_CreateObject", 0x05),
+            answering("C_DestroyObject", 0x05),
+            pytest.raises(HsmError),
+        ):
+            service.generate(KeySpec("MKSSSE", 1, "maker", "master"))
+        label = service.settings.token_label
+    assert label is not None
+    site = Site(tmp_path, settings_of(label), SSCARD_HSM_PIN=PIN)
+    listed = site.sscard("keys", "list")
+    assert "sscard:key:MKSSSE:1:3des in the token has no entry" in listed.stderr
 
 
 def test_a_vault_that_is_named_comes_first(hsm: Site, plant_vault: SoftwareVault) -> None:

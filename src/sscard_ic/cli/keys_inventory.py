@@ -35,7 +35,7 @@ from sscard_ic.crypto.suites import SUITES, Algorithm
 from sscard_ic.keys import CardKey, DestroyedKeyError, KeyInfo, UnknownKeyError, inventory
 from sscard_ic.keys.ceremony import claimed
 from sscard_ic.keys.inventory import KeyState, Owner, RootAlgorithm, Use
-from sscard_ic.keys.service import KeyService
+from sscard_ic.keys.service import KeyService, SelfChecking
 
 FAMILIES = ("3des", "sm4", "aes", "sm1", "ssf33")
 """Algorithms by which a key is found beside its name and version."""
@@ -80,6 +80,7 @@ def list_command(
     today = SystemClock().today()
     with closing(secrets.open_keys(vault)) as service:
         place, environment = service.place, service.environment
+        faults = service.faults() if isinstance(service, SelfChecking) else ()
         found = [
             info
             for info in in_order(service.keys())
@@ -94,6 +95,8 @@ def list_command(
         common.print_json({"place": place, "environment": environment, "keys": keys})
         return
     _print_list(found, today)
+    for fault in faults:
+        common.say(fault)
     count, kind = len(found), ENVIRONMENTS[environment]
     common.say(
         Text(f"{place}：{count} 个{kind.zh}密钥", f"{place}: {count} {kind.en} keys")

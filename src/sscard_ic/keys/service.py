@@ -10,6 +10,15 @@ from sscard_ic.base.sealing import Digester, Sealer
 from sscard_ic.keys.errors import EnvironmentMismatchError
 from sscard_ic.keys.inventory import Environment, KeyInfo
 
+@runtime_checkable
+class SelfChecking(Protocol):
+    """A key service that can tell what does not fit together where its keys are."""
+
+    def faults(self) -> Sequence[Text]:
+        """What is left aside and never used: entries without a key, keys without an entry."""
+        ...
+
+
 _NAMES = {"test": Text("测试", "test"), "production": Text("生产", "production")}
 
 
