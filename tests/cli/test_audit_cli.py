@@ -125,6 +125,25 @@ def test_usage_errors() -> None:
     assert run("list", "--last", "0", code=2).stdout == ""
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--until", "9999-12-31"),
+        ("--since", "9999-12-31"),
+        ("--since", "0001-01-01"),
+        ("--until", "1969-12-31"),
+    ],
+)
+def test_days_that_no_log_knows(option: tuple[str, str]) -> None:
+    assert "not within 1970-01-01 to 9998-12-31" in run("list", *option, code=2).stderr
+
+
+def test_the_limits_of_a_list() -> None:
+    assert len(entries("--since", "1970-01-01", "--until", "9998-12-31")) == 4
+    assert len(entries("--last", str(2**31 - 1))) == 4
+    assert "--last" in run("list", "--last", "9" * 30, code=2).stderr
+
+
 # -- verify --------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -146,13 +147,20 @@ def test_who_lacks_the_role_is_refused(office: Ledger) -> None:
     assert answer is None
     assert result.stderr.count("maker is no custodian or supervisor") == 3
     assert log(office) == [("authorise.refused", "RKSSSE 01", ("-",), "role")] * 3
+    refusals = office.audit.entries(action="authorise")
+    assert [entry.event.detail["person"] for entry in refusals] == ["maker"] * 3
 
 
 def test_three_wrong_passwords_end_it(office: Ledger) -> None:
     typed = ["keeper", "wrong", "keeper", "wrong", "keeper", "wrong", *types("chief", "keeper")]
     _, result = run(office, destroy, *typed, code=1)
     assert result.stderr.count("sign-in refused") == 3
-    assert [entry[0] for entry in log(office)] == ["sign_in.refused"] * 3
+    final = ("authorise.refused", "RKSSSE 01", ("-",), "sign_in")
+    assert [entry[0] for entry in log(office)[:3]] == ["sign_in.refused"] * 3
+    assert log(office)[3:] == [final]
+    for entry in office.audit.entries(action="sign_in"):
+        detail = entry.event.detail
+        assert (detail["action"], detail["subject"]) == ("key.destroy", "RKSSSE 01")
     assert office.operators.get("keeper").locked
 
 
@@ -184,7 +192,10 @@ def test_the_first_person_from_the_environment(office: Ledger, tmp_path: Path) -
 def test_a_wrong_password_in_the_environment_is_tried_once(office: Ledger) -> None:
     env = {"SSCARD_OPERATOR": "keeper", "SSCARD_OPERATOR_PASSWORD": "wrong"}
     run(office, destroy, *types("keeper", "chief"), env=env, code=1)
-    assert log(office) == [("sign_in.refused", "keeper", ("-",), "password")]
+    assert log(office) == [
+        ("sign_in.refused", "keeper", ("-",), "password"),
+        ("authorise.refused", "RKSSSE 01", ("-",), "sign_in"),
+    ]
     assert office.operators.get("keeper").failed_tries == 1
 
 
@@ -273,7 +284,69 @@ def test_with_test_keys_who_is_named_must_sign_in(office: Ledger) -> None:
 
     env["SSCARD_OPERATOR_PASSWORD"] = "wrong"
     run(office, everything, environment="test", env=env, code=1)
-    assert log(office) == [("sign_in.refused", "maker", ("-",), "password")]
+    assert log(office) == [
+        ("sign_in.refused", "maker", ("-",), "password"),
+        ("authorise.refused", "RKSSSE 01", ("-",), "sign_in"),
+    ]
+
+
+@pytest.mark.parametrize("environment", ["test", "production"])
+def test_a_password_that_must_be_changed_serves_for_nothing_else(
+    office: Ledger, environment: Environment
+) -> None:
+    given = "chosen by others"
+    office.operators.set_password("keeper", Secret(given.encode()), must_change=True)
+    env = {"SSCARD_OPERATOR": "keeper", "SSCARD_OPERATOR_PASSWORD": given}
+    _, result = run(office, destroy, env=env, environment=environment, code=1)
+    assert "somebody else has set the password of keeper: it must be changed" in result.stderr
+    assert "sscard operator password keeper" in result.stderr
+    assert log(office) == [("authorise.refused", "RKSSSE 01", ("-",), "must change")]
+    assert list(office.audit.entries())[-1].event.detail["person"] == "keeper"
+
+    for other in ("maker", "KEEPER"):
+        answer, _ = run(
+            office,
+            lambda desk, other=other: desk.sign_in_for_password(other),  # type: ignore[misc]
+            env=env,
+            code=1,
+        )
+        assert answer is None
+    run(office, lambda desk: desk.sign_in(), env=env, code=1)
+    answer, _ = run(office, lambda desk: desk.sign_in_for_password("keeper"), env=env)
+    assert answer == "keeper"
+
+
+def test_the_password_is_gone_after_the_sign_in(
+    office: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Secret] = []
+
+    def typed(_prompt: str) -> Secret:
+        given.append(Secret(words.pop(0).encode()))
+        return given[-1]
+
+    monkeypatch.setattr("sscard_ic.cli.secrets.typed_password", typed)
+    words = ["a wrong password", password("keeper"), password("chief")]
+    assert run(office, destroy, "keeper", "keeper", "chief")[0] == ("keeper", "chief")
+    assert len(given) == 3
+    for secret in given:
+        assert not any(secret.reveal())
+
+
+def test_a_pipe_is_no_person(office: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two passwords in a script are one person; a first one may come from the environment."""
+    reading, writing = os.pipe()
+    os.write(writing, "".join(f"{line}\n" for line in types("keeper", "chief")).encode())
+    os.close(writing)
+    env = {"SSCARD_OPERATOR": "keeper", "SSCARD_OPERATOR_PASSWORD": password("keeper")}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        monkeypatch.setattr("sys.stdin", pipe)
+        with pytest.raises(NotAuthorised, match="there is no terminal"):
+            destroy(Desk(office, "production"))
+        assert pipe.read().startswith("keeper\n"), "nothing was read"
+    assert log(office) == [("authorise.refused", "RKSSSE 01", ("keeper",), "no terminal")]
 
 
 def test_in_chinese(office: Ledger) -> None:

@@ -67,13 +67,20 @@ def recorded(home: Path) -> list[tuple[str, str, tuple[str, ...]]]:
         ]
 
 
+def join(name: str, *roles: str, typed: str = "", given: str = "first password") -> Result:
+    """Add a person, who then chooses a password."""
+    options = [option for role in roles for option in ("--role", role)]
+    result = run("add", name, *options, typed=typed + twice(given))
+    run("password", name, typed=f"{name}\n{given}\n" + twice(PASSWORD))
+    return result
+
+
 @pytest.fixture
 def two(home: Path) -> None:
     """Two supervisors and a custodian."""
     run("add", "chief", "--role", "supervisor", typed=twice(PASSWORD))
-    run("add", "second", "--role", "supervisor", typed=people("chief") + twice(PASSWORD))
-    keeper = people("chief", "second") + twice(PASSWORD)
-    run("add", "keeper", "--role", "custodian", "--role", "operator", typed=keeper)
+    join("second", "supervisor", typed=people("chief"))
+    join("keeper", "custodian", "operator", typed=people("chief", "second"))
 
 
 def test_the_first_supervisor_and_those_after(home: Path) -> None:
@@ -86,11 +93,27 @@ def test_the_first_supervisor_and_those_after(home: Path) -> None:
     told = json.loads(second.stdout)
     assert (told["name"], told["roles"], told["state"]) == ("wang", ["supervisor"], "active")
     assert "add a second" not in second.stderr
+    assert told["must_change"]
+    assert "wang must choose another password before anything else" in second.stderr
+    assert "sscard operator password wang" in second.stderr
+    assert "active, must change password" in run("list").stdout
+
+    refused = run("add", "zhao", "--role", "auditor", typed=people("李明", "wang"), code=1)
+    assert "somebody else has set the password of wang" in refused.stderr
+    same = run("password", "wang", typed=people("wang") + twice(PASSWORD), code=1)
+    assert "the password that must be changed" in same.stderr
+    run("password", "wang", typed=people("wang") + twice("another password"))
+    run("password", "wang", typed="wang\nanother password\n" + twice(PASSWORD))
+    assert {each["must_change"] for each in listed().values()} == {False}
 
     run("add", "zhao", "--role", "auditor", typed=people("李明", "wang") + twice(PASSWORD))
     assert recorded(home) == [
         ("operator.add", "李明", ("-",)),
         ("operator.add", "wang", ("李明",)),
+        ("authorise.refused", "zhao", ("李明",)),
+        ("authorise.refused", "zhao", ("李明",)),
+        ("operator.password", "wang", ("wang",)),
+        ("operator.password", "wang", ("wang",)),
         ("operator.add", "zhao", ("李明", "wang")),
     ]
 
@@ -125,7 +148,7 @@ def test_roles_and_states(home: Path) -> None:
     run("enable", "keeper", typed=people("chief"), code=1)
     told = json.loads(run("enable", "keeper", "--json", typed=both).stdout)
     assert told["state"] == "active"
-    assert [entry[0] for entry in recorded(home)[3:]] == [
+    assert [entry[0] for entry in recorded(home)[5:]] == [
         "operator.roles",
         "operator.disable",
         "authorise.refused",
@@ -159,6 +182,34 @@ def test_supervisors_set_that_of_others(home: Path) -> None:
     run("password", "second", typed=people("chief") + twice("another password"), code=1)
     run("password", "keeper", typed=people("chief", "second") + twice("another password"))
     assert recorded(home)[-1] == ("operator.password", "keeper", ("chief", "second"))
+    assert listed()["keeper"]["must_change"]
+    mine = "keeper\nanother password\n"
+    run("password", "chief", typed=mine + people("chief", "second"), code=1)
+    run("password", "keeper", typed=mine + twice(PASSWORD))
+    assert not listed()["keeper"]["must_change"]
+
+
+@pytest.mark.usefixtures("two")
+def test_without_any_supervisor_nobody_consents(home: Path) -> None:
+    """As when somebody has changed the table behind the program's back."""
+    with closing(sqlite3.connect(home / "ledger.db")) as raw:
+        raw.execute("UPDATE operators SET roles = 'operator'")
+        raw.commit()
+    result = run("disable", "keeper", typed=people("chief", "second", "keeper"), code=1)
+    assert "chief is no supervisor" in result.stderr
+    assert listed()["keeper"]["state"] == "active"
+
+
+@pytest.mark.parametrize("command", ["add", "password"])
+def test_a_new_password_is_gone_when_it_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    run("add", "chief", "--role", "supervisor", typed=twice(PASSWORD))
+    short = Secret(b"short")
+    monkeypatch.setattr("sscard_ic.cli.secrets.new_password", lambda _name: short)
+    arguments = ("add", "li", "--role", "operator") if command == "add" else ("password", "chief")
+    assert "fewer than 8" in run(*arguments, typed=people("chief"), code=1).stderr
+    assert not any(short.reveal())
 
 
 def test_passwords_from_the_environment(home: Path, tmp_path: Path) -> None:

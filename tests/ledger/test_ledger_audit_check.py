@@ -129,6 +129,19 @@ def test_another_writing_of_the_same_json_is_named(ledger: Ledger, path: Path, c
     assert found(ledger) == (6, "altered")
 
 
+@pytest.mark.parametrize("text", ['{"b":"1","a":"2"}', '{"at":"5","at":"6"}', '{"at":"\\u0036"}'])
+def test_details_in_another_form_than_the_one_there_is(
+    ledger: Ledger, path: Path, text: str
+) -> None:
+    """Members in another order or twice, characters escaped that need not be; the hash fits."""
+    with attacker(path) as raw:
+        raw.execute("UPDATE audit SET detail = ? WHERE seq = 6", (text,))
+        raw.commit()
+        row = next(row for row in ledger.audit.rows() if row.seq == 6)
+        raw.execute("UPDATE audit SET hash = ? WHERE seq = 6", (row.digest(),))
+    assert found(ledger) == (6, "altered")
+
+
 @pytest.mark.parametrize("seq", [1, 4, 5])
 def test_an_entry_with_a_new_hash_is_named_by_the_next_one(
     ledger: Ledger, path: Path, seq: int

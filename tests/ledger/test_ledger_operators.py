@@ -73,7 +73,25 @@ def test_composed_and_decomposed_are_the_same(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "  ", "-", "－", "x" * 65, "ﷺ" * 10, "a\nb", "a\u200bb", "a\x1b[2J", "\udcff"]
+    "name",
+    [
+        "",
+        "  ",
+        "-",
+        "－",
+        "x" * 65,
+        "ﷺ" * 10,
+        "a\nb",
+        "a\u200bb",
+        "a\u3164b",
+        "a\uffa0",
+        "a\u2800b",
+        "a\u0301\u0301",
+        "a/b",
+        "a\U000e0100",
+        "a\x1b[2J",
+        "\udcff",
+    ],
 )
 def test_unusable_names(ledger: Ledger, name: str) -> None:
     with pytest.raises(InputError, match="not a usable name"):
@@ -115,6 +133,41 @@ def test_the_shortest_password(ledger: Ledger) -> None:
     shortest = Secret("密码密码密码密码".encode())
     add(ledger, "li", "operator", password=shortest)
     assert ledger.operators.sign_in("li", shortest).name == "li"
+
+
+@pytest.mark.parametrize("name", ["李明", "Zo\u00e9 O.-Neil_2", "买买提·艾力"])
+def test_usable_names(ledger: Ledger, name: str) -> None:
+    assert add(ledger, name, "operator").name == name
+
+
+def test_a_password_that_somebody_else_chose_must_become_another(ledger: Ledger) -> None:
+    assert not add(ledger, "li", "operator").must_change
+    given = ledger.operators.set_password("li", WRONG, must_change=True)
+    assert given.must_change
+    assert ledger.operators.sign_in("li", WRONG).must_change
+    with pytest.raises(InputError, match="the password that must be changed") as raised:
+        ledger.operators.set_password("li", WRONG)
+    assert raised.value.hint is not None
+    assert ledger.operators.get("li").must_change
+    assert not ledger.operators.set_password("li", RIGHT).must_change
+    assert not ledger.operators.set_password("li", RIGHT).must_change
+
+    new = ledger.operators.add("wang", ["auditor"], RIGHT, must_change=True)
+    assert new.must_change
+    assert ledger.operators.set_roles("wang", ["operator"]).must_change
+
+
+def test_a_refused_sign_in_says_what_for(ledger: Ledger) -> None:
+    add(ledger, "li", "operator")
+    with pytest.raises(NotAuthorised):
+        ledger.operators.sign_in("li", WRONG, action="key.destroy", subject="RKSSSE 01")
+    assert last(ledger)[4] == {
+        "reason": "password",
+        "action": "key.destroy",
+        "subject": "RKSSSE 01",
+        "tries": "1",
+        "locked": "no",
+    }
 
 
 def test_only_the_first_of_all_needs_nobody(ledger: Ledger) -> None:
@@ -394,7 +447,7 @@ def test_no_error_carries_a_password(ledger: Ledger, path: Path) -> None:
     add(ledger, "li", "operator")
     with closing(sqlite3.connect(path)) as raw:
         raw.execute("INSERT INTO operators SELECT 9, 'wang', 'wang', roles, 3, 1, 1, salt, hash,"
-                    " state, 0, NULL, created_at, changed_at FROM operators")  # fmt: skip
+                    " state, 0, 0, NULL, created_at, changed_at FROM operators")  # fmt: skip
         raw.commit()
     changes: tuple[Callable[[], object], ...] = (
         lambda: ledger.operators.sign_in("li", Secret(secret.encode())),

@@ -22,7 +22,31 @@ from sscard_ic.cli.ledgers import ledger_option, open_ledger
 from sscard_ic.cli.tables import print_table
 from sscard_ic.ledger import AuditBreak, AuditEntry, AuditHead, AuditLog
 
-_DAY = click.DateTime(["%Y-%m-%d"])
+_FIRST_DAY, _LAST_DAY = datetime(1970, 1, 1), datetime(9998, 12, 31)
+"""Beyond these a day has no moment in every time zone."""
+_MOST = 2**31 - 1
+"""Entries listed at once."""
+
+
+class _Day(click.DateTime):
+    """A day of the log."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        day: datetime = super().convert(value, param, ctx)
+        if not _FIRST_DAY <= day <= _LAST_DAY:
+            first, last = f"{_FIRST_DAY:%Y-%m-%d}", f"{_LAST_DAY:%Y-%m-%d}"
+            self.fail(
+                tr(f"应在 {first} 至 {last} 之间", f"not within {first} to {last}"), param, ctx
+            )
+        return day
+
+
+_DAY = _Day()
 _OUTCOMES = {
     "done": Text("完成", "done"),
     "refused": Text("拒绝", "refused"),
@@ -45,7 +69,9 @@ def audit() -> None:
 @click.option("--actor", metavar="NAME", help="Of this person 人员.")
 @click.option("--since", type=_DAY, help="From this day on 起始日期.")
 @click.option("--until", type=_DAY, help="Up to this day, included 截止日期.")
-@click.option("--last", type=click.IntRange(1), metavar="N", help="The newest N of them 最近几条.")
+@click.option(
+    "--last", type=click.IntRange(1, _MOST), metavar="N", help="The newest N of them 最近几条."
+)
 @ledger_option
 @json_option
 def list_entries(
@@ -133,7 +159,7 @@ def export(file: Path, ledger_file: Path | None, as_json: bool) -> None:
         log = ledger.audit
         _refuse_to_overwrite(file)
         desk = Desk(ledger, "production" if ledger.operators.all() else "test")
-        actor = desk.sign_in("auditor", "supervisor")
+        actor = desk.sign_in("auditor", "supervisor", action="audit.export", subject=file.name)
         report = log.verify()
         head = log.head()
         detail = {"head": str(head), "whole": "yes" if report.broken is None else "no"}

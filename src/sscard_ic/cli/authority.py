@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -44,15 +45,24 @@ class Desk:
         self._people: list[Operator] = []
         self._first_asked = False
 
-    def sign_in(self, *any_of: Role) -> str:
+    def sign_in(self, *any_of: Role, action: str = NOBODY, subject: str = NOBODY) -> str:
         """The name of somebody who signs in now and has one of these roles (none: any role).
 
         Each call asks anew, so that several people can be asked for, one after the other. Raises
         :class:`NotAuthorised`; the refusal is in the audit log then.
         """
-        if not self._asks:
-            return self._actor_of_a_test()
-        return self._admit(_Wanted(any_of or tuple(ROLE_WORDS))).name
+        return self._signed_in(_Wanted(any_of or tuple(ROLE_WORDS), action, subject))
+
+    def sign_in_for_password(self, of: str) -> str:
+        """The name of somebody who wants to set the password of ``of``.
+
+        That person may come with a password that must be changed, which serves for nothing else.
+        """
+        wanted = _Wanted(tuple(ROLE_WORDS), "operator.password", of, own_password=of)
+        return self._signed_in(wanted)
+
+    def _signed_in(self, wanted: _Wanted) -> str:
+        return self._admit(wanted).name if self._asks else self._actor_of_a_test(wanted)
 
     def authorise(self, action: str, subject: str, *roles: Role) -> tuple[str, ...]:
         """As many different people as ``roles``, one of each; first who has signed in already.
@@ -61,7 +71,7 @@ class Desk:
         the audit log then.
         """
         if not self._asks:
-            return (self._actor_of_a_test(),)
+            return (self._actor_of_a_test(_Wanted(roles, action, subject)),)
         while True:
             present = [self._operators.get(person.name) for person in self._people]
             chosen = _chosen((each for each in present if each.state == "active"), roles)
@@ -70,12 +80,12 @@ class Desk:
                 return names
             self._admit(_Wanted(_missing(chosen, roles), action, subject, names))
 
-    def _actor_of_a_test(self) -> str:
+    def _actor_of_a_test(self, wanted: _Wanted) -> str:
         if not self._people:
             given = secrets.first_operator()
             if given is None:
                 return NOBODY
-            self._people.append(self._checked(*given))
+            self._people.append(self._checked(wanted, *given, last=True))
         return self._people[0].name
 
     def _admit(self, wanted: _Wanted) -> Operator:
@@ -87,31 +97,45 @@ class Desk:
             self._first_asked = True
             name, password = given or self._typed(wanted)
             tries += 1
+            last = given is not None or tries == PROMPTS
             try:
-                return self._joined(wanted, name, password)
+                return self._joined(wanted, name, password, last=last)
             except NotAuthorised as error:
-                if given or tries == PROMPTS:
+                if last:
                     raise
                 click.echo(error.render(language()), err=True)
 
-    def _joined(self, wanted: _Wanted, name: str, password: Secret) -> Operator:
-        operator = self._checked(name, password)
+    def _joined(self, wanted: _Wanted, name: str, password: Secret, *, last: bool) -> Operator:
+        operator = self._checked(wanted, name, password, last=last)
         if operator.name in wanted.present:
-            raise self._refused(wanted, "same person", _same_person(operator.name))
+            raise self._refused(wanted, "same person", _same_person(operator.name), operator)
         if not set(operator.roles) & set(wanted.roles):
-            raise self._refused(wanted, "role", _lacks_role(operator.name, wanted.roles))
+            error = _lacks_role(operator.name, wanted.roles)
+            raise self._refused(wanted, "role", error, operator)
         if all(person.name != operator.name for person in self._people):
             self._people.append(operator)
         return operator
 
-    def _checked(self, name: str, password: Secret) -> Operator:
+    def _checked(self, wanted: _Wanted, name: str, password: Secret, *, last: bool) -> Operator:
+        """Who has signed in; the deed is refused, too, when the ``last`` try fails."""
         try:
-            return self._operators.sign_in(name, password)
+            operator = self._operators.sign_in(
+                name, password, action=wanted.action, subject=wanted.subject
+            )
+        except NotAuthorised as error:
+            if last:
+                self._refused(wanted, "sign_in", error)
+            raise
         finally:
             password.clear()
+        if operator.must_change and operator.name != wanted.own_password:
+            raise self._refused(wanted, "must change", _must_change(operator.name), operator)
+        return operator
 
     def _typed(self, wanted: _Wanted) -> tuple[str, Secret]:
         """Name and password of somebody at the terminal."""
+        if not _somebody_may_type():
+            raise self._refused(wanted, "no terminal", _nobody_there())
         say(_who_is_asked(wanted))
         try:
             name: str = click.prompt(tr("姓名", "Name"), err=True)
@@ -123,9 +147,13 @@ class Desk:
             pass  # the name came from a file or a pipe, and nothing after it
         raise self._refused(wanted, "no terminal", _nobody_there())
 
-    def _refused(self, wanted: _Wanted, reason: str, error: NotAuthorised) -> NotAuthorised:
-        """Writes the refusal down."""
+    def _refused(
+        self, wanted: _Wanted, reason: str, error: NotAuthorised, person: Operator | None = None
+    ) -> NotAuthorised:
+        """Writes the refusal down; ``person``: whoever signed in and was not admitted."""
         detail = {"action": wanted.action, "roles": ",".join(wanted.roles), "reason": reason}
+        if person is not None:
+            detail["person"] = person.name
         actors = wanted.present or (NOBODY,)
         self._audit.record(
             AuditEvent("authorise.refused", wanted.subject, actors, "refused", detail)
@@ -141,6 +169,21 @@ class _Wanted:
     action: str = NOBODY
     subject: str = NOBODY
     present: tuple[str, ...] = ()
+    own_password: str | None = None
+    """Who may come with a password that must be changed, for that is what they come for."""
+
+
+def _somebody_may_type() -> bool:
+    """Whether standard input may be a person: a file, a pipe and a closed one are none.
+
+    A stream within this process has no descriptor: whoever made it answers for what is in it.
+    """
+    if sys.stdin is None:
+        return False
+    try:
+        return os.isatty(sys.stdin.fileno())
+    except (OSError, ValueError):
+        return not sys.stdin.closed
 
 
 def _chosen(people: Iterable[Operator], roles: Sequence[Role]) -> list[Operator]:
@@ -205,6 +248,19 @@ def _lacks_role(name: str, roles: Iterable[Role]) -> NotAuthorised:
         hint=Text(
             "请由具有该角色的人登录；sscard operator list 列出角色",
             "somebody with that role must sign in; sscard operator list shows the roles",
+        ),
+    )
+
+
+def _must_change(name: str) -> NotAuthorised:
+    return NotAuthorised(
+        Text(
+            f"{name} 的密码由他人设置，须先由本人更改",
+            f"somebody else has set the password of {name}: it must be changed first",
+        ),
+        hint=Text(
+            f"请本人运行：sscard operator password {name}",
+            f"{name} runs: sscard operator password {name}",
         ),
     )
 

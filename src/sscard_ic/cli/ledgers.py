@@ -19,6 +19,12 @@ ledger_option = click.option(
 )
 
 
+_FIRST = Text(
+    "；全新安装请先添加主管：sscard operator add 名字 --role supervisor",
+    "; a new site adds a supervisor first: sscard operator add NAME --role supervisor",
+)
+
+
 def ledger_path(chosen: Path | None) -> Path:
     """The ledger given by option, or the one under ``SSCARD_HOME``."""
     return chosen or home_dir() / "ledger.db"
@@ -49,6 +55,20 @@ def open_ledger(chosen: Path | None, keys: KeyService | None = None) -> Ledger:
     return Ledger.open(path, keys.sealer(), keys)
 
 
-def office_ledger(chosen: Path | None) -> Ledger:
-    """The ledger for its operators and its audit log, without a vault; made when there is none."""
-    return Ledger.open(ledger_path(chosen))
+def office_ledger(chosen: Path | None, *, existing: bool = False) -> Ledger:
+    """The ledger for its operators and its audit log, without a vault; made when there is none.
+
+    ``existing``: must be there, as for deeds with production keys. Whoever names another path would
+    otherwise begin an office of their own.
+    """
+    path = ledger_path(chosen)
+    if existing and not path.exists():
+        raise InputError(
+            Text("此处没有台账", "no ledger there"),
+            where=str(path),
+            hint=Text(
+                "请核对 --ledger 和 SSCARD_HOME" + ("" if chosen else _FIRST.zh),
+                "check --ledger and SSCARD_HOME" + ("" if chosen else _FIRST.en),
+            ),
+        )
+    return Ledger.open(path)

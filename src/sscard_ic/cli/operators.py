@@ -30,6 +30,8 @@ _STATES = {
     "locked": Text("锁定", "locked"),
 }
 
+_NEW = Text("，须改密码", ", must change password")
+
 
 @click.group()
 def operator() -> None:
@@ -56,8 +58,12 @@ def add(name: str, roles: tuple[str, ...], ledger_file: Path | None, as_json: bo
         actors = (NOBODY,) if first else _consent(ledger, "operator.add", display)
         chosen = cast(tuple[Role, ...], roles)
         password = secrets.new_password(display)
-        added = operators.add(display, chosen, password, actors=actors, first=first)
-        password.clear()
+        try:
+            added = operators.add(
+                display, chosen, password, actors=actors, first=first, must_change=not first
+            )
+        finally:
+            password.clear()
     _tell(added, Text(f"已添加 {display}", f"{display} added"), as_json)
     if first:
         say(
@@ -83,7 +89,8 @@ def list_operators(ledger_file: Path | None, as_json: bool) -> None:
         (
             each.name,
             ", ".join(ROLE_WORDS[role].to(language()) for role in each.roles),
-            _STATES[_state(each)].to(language()),
+            _STATES[_state(each)].to(language())
+            + (_NEW.to(language()) if each.must_change else ""),
             str(each.failed_tries),
             f"{each.created.astimezone():%Y-%m-%d}",
             f"{each.changed.astimezone():%Y-%m-%d}",
@@ -128,12 +135,17 @@ def password(name: str, ledger_file: Path | None, as_json: bool) -> None:
     with office_ledger(ledger_file) as ledger:
         person = ledger.operators.get(name).name
         desk = Desk(ledger, "production")
-        actors: tuple[str, ...] = (desk.sign_in(),)
-        if actors != (person,):
+        actors: tuple[str, ...] = (desk.sign_in_for_password(person),)
+        own = actors == (person,)
+        if not own:
             actors = _consent(ledger, "operator.password", person, desk)
         chosen = secrets.new_password(person)
-        changed = ledger.operators.set_password(person, chosen, actors=actors)
-        chosen.clear()
+        try:
+            changed = ledger.operators.set_password(
+                person, chosen, actors=actors, must_change=not own
+            )
+        finally:
+            chosen.clear()
     _tell(changed, Text(f"已设置 {person} 的密码", f"password of {person} set"), as_json)
 
 
@@ -169,7 +181,7 @@ def enable(name: str, ledger_file: Path | None, as_json: bool) -> None:
 
 def _consent(ledger: Ledger, action: str, name: str, desk: Desk | None = None) -> tuple[str, ...]:
     """A supervisor, or two different ones where there are two."""
-    roles: list[Role] = ["supervisor"] * min(2, ledger.operators.supervisors())
+    roles: list[Role] = ["supervisor"] * max(1, min(2, ledger.operators.supervisors()))
     return (desk or Desk(ledger, "production")).authorise(action, name, *roles)
 
 
@@ -177,6 +189,14 @@ def _tell(person: Operator, done: Text, as_json: bool) -> None:
     if as_json:
         print_json(_json(person))
     say(done)
+    if person.must_change:
+        say(
+            Text(
+                f"{person.name} 须先更改密码：sscard operator password {person.name}",
+                f"{person.name} must choose another password before anything else: "
+                f"sscard operator password {person.name}",
+            )
+        )
 
 
 def _state(person: Operator) -> str:
@@ -188,6 +208,7 @@ def _json(person: Operator) -> dict[str, Any]:
         "name": person.name,
         "roles": list(person.roles),
         "state": _state(person),
+        "must_change": person.must_change,
         "failed_tries": person.failed_tries,
         "created": person.created.isoformat(),
         "changed": person.changed.isoformat(),

@@ -35,8 +35,8 @@ def bad_name(longest: int) -> InputError:
     return InputError(
         Text("操作人员名字不可用", "not a usable name of an operator"),
         hint=Text(
-            f"1 至 {longest} 个可见字符，不能只是“-”",
-            f"1 to {longest} visible characters, and not '-' alone",
+            f"1 至 {longest} 个字母（汉字）、数字、空格或 . - _ ·，不能只是“-”",
+            f"1 to {longest} letters, digits, spaces or . - _ ·, and not '-' alone",
         ),
     )
 
@@ -65,6 +65,14 @@ def password_is_name() -> InputError:
     return InputError(
         Text("密码不能与名字相同", "the password is the name itself"),
         hint=Text("请换一个密码", "choose another one"),
+    )
+
+
+def password_unchanged() -> InputError:
+    """Whoever chose it knows it."""
+    return InputError(
+        Text("新密码与须更改的密码相同", "this is the password that must be changed"),
+        hint=Text("请换一个只有本人知道的密码", "choose one that nobody else knows"),
     )
 
 

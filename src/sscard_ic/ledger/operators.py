@@ -36,6 +36,9 @@ PASSWORD_CHARACTERS = 8
 NAME_CHARACTERS = 64
 """Most characters of a name."""
 
+_PUNCTUATION = frozenset(" .-_·")
+"""What a name may have beside letters and digits."""
+
 
 class Scrypt(NamedTuple):
     """Cost of one try of a password."""
@@ -62,6 +65,8 @@ class Operator:
     roles: tuple[Role, ...]
     state: Literal["active", "disabled"]
     locked: bool
+    must_change: bool
+    """Somebody else knows the password: nothing may be done with it but setting another."""
     failed_tries: int
     created: datetime
     changed: datetime
@@ -112,10 +117,12 @@ class Operators:
         *,
         actors: tuple[str, ...] = (NOBODY,),
         first: bool = False,
+        must_change: bool = False,
     ) -> Operator:
         """Add a person.
 
         ``first``: nobody consented, since there are no operators yet; must be a supervisor then.
+        ``must_change``: somebody else chose the password.
         Raises :class:`InputError` for a name or password against the rules and a name that is
         taken, :class:`NotAuthorised` for a first one who is not the first.
         """
@@ -134,6 +141,7 @@ class Operators:
                 "display": display,
                 "roles": ",".join(chosen),
                 "state": "active",
+                "must_change": must_change,
                 "failed_tries": 0,
                 "created_at": now,
                 "changed_at": now,
@@ -163,12 +171,23 @@ class Operators:
             )
 
     def set_password(
-        self, name: str, password: Secret, *, actors: tuple[str, ...] = (NOBODY,)
+        self,
+        name: str,
+        password: Secret,
+        *,
+        actors: tuple[str, ...] = (NOBODY,),
+        must_change: bool = False,
     ) -> Operator:
-        """Give a person a new password; a locked one stays locked."""
-        values = _hashed(self.get(name).name, password)
+        """Give a person a new password; a locked one stays locked.
+
+        ``must_change``: somebody else chose it. Raises :class:`InputError` for one against the
+        rules, and for the one that had to be changed.
+        """
+        values = {**_hashed(self.get(name).name, password), "must_change": must_change}
         with self._database.write() as connection:
             row = _known(connection, name)
+            if row["must_change"] and not must_change:
+                _require_another(password, row)
             return self._change(connection, row, "operator.password", actors, {}, **values)
 
     def disable(self, name: str, *, actors: tuple[str, ...] = (NOBODY,)) -> Operator:
@@ -189,8 +208,10 @@ class Operators:
             values = {"state": "active", "failed_tries": 0, "locked_at": None}
             return self._change(connection, row, "operator.enable", actors, detail, **values)
 
-    def sign_in(self, name: str, password: Secret) -> Operator:
-        """The operator ``name``, if ``password`` is right.
+    def sign_in(
+        self, name: str, password: Secret, *, action: str = NOBODY, subject: str = NOBODY
+    ) -> Operator:
+        """The operator ``name``, if ``password`` is right; to do ``action`` to ``subject``.
 
         Raises :class:`NotAuthorised` with the same words, after the same work, for a wrong name,
         a wrong password, a disabled and a locked name; which it was stands in the audit log.
@@ -207,11 +228,13 @@ class Operators:
                 _update(connection, row, failed_tries=0, locked_at=None)
                 return _operator(_known(connection, name))
             detail = {"reason": str(reason)}
+            if action != NOBODY:
+                detail |= {"action": action, "subject": subject}
             if row is not None and reason == "password":
                 detail |= self._count(connection, row)
             # A name nobody has may be a password that was typed into the wrong line.
-            subject = NOBODY if row is None else row["display"]
-            event = AuditEvent("sign_in.refused", subject, outcome="refused", detail=detail)
+            person = NOBODY if row is None else row["display"]
+            event = AuditEvent("sign_in.refused", person, outcome="refused", detail=detail)
             self._audit.append(connection, event)
         raise errors.refused(LOCK_AFTER)
 
@@ -264,6 +287,7 @@ def _operator(row: RowMapping) -> Operator:
         roles=tuple(role for role in ROLES if role in held),
         state="active" if row["state"] == "active" else "disabled",
         locked=row["locked_at"] is not None,
+        must_change=row["must_change"],
         failed_tries=row["failed_tries"],
         created=datetime.fromisoformat(row["created_at"]),
         changed=datetime.fromisoformat(row["changed_at"]),
@@ -311,9 +335,17 @@ def _usable(name: str) -> str:
     display = unicodedata.normalize("NFC", name).strip()
     key = _key(display)
     fits = 0 < len(display) <= NAME_CHARACTERS and 0 < len(key) <= NAME_CHARACTERS
-    if not fits or not display.isprintable() or key == NOBODY:
+    if not fits or not all(map(_visible, display)) or key == NOBODY:
         raise errors.bad_name(NAME_CHARACTERS)
     return display
+
+
+def _visible(character: str) -> bool:
+    """Whether it can be told apart on a list: Hangul fillers and other blanks are letters, too."""
+    category = unicodedata.category(character)
+    return character in _PUNCTUATION or (
+        category[0] in "LN" and "FILLER" not in unicodedata.name(character, "FILLER")
+    )
 
 
 def _roles(roles: Iterable[Role]) -> tuple[Role, ...]:
@@ -349,6 +381,11 @@ def _digest(password: Secret, row: RowMapping | None) -> bytes:
         return _scrypt(_normal(password), row["salt"], cost)
     except ValueError:
         raise errors.damaged(row["display"]) from None
+
+
+def _require_another(password: Secret, row: RowMapping) -> None:
+    if hmac.compare_digest(_digest(password, row), row["hash"]):
+        raise errors.password_unchanged()
 
 
 def _scrypt(text: str, salt: bytes, cost: Scrypt) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     ForeignKey,
@@ -110,6 +111,8 @@ operators = Table(
     Column("salt", LargeBinary(16), nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
     Column("state", String(16), nullable=False),
+    # Somebody else chose the password.
+    Column("must_change", Boolean, nullable=False),
     Column("failed_tries", Integer, nullable=False),
     Column("locked_at", String(32)),
     Column("created_at", String(32), nullable=False),

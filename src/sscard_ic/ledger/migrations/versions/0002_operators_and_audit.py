@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("salt", sa.LargeBinary(16), nullable=False),
         sa.Column("hash", sa.LargeBinary(32), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("must_change", sa.Boolean, nullable=False),
         sa.Column("failed_tries", sa.Integer, nullable=False),
         sa.Column("locked_at", sa.String(32)),
         sa.Column("created_at", sa.String(32), nullable=False),
