@@ -49,13 +49,13 @@ def test_without_settings_the_vault_answers(tree: Tree) -> None:
 def test_a_vault_elsewhere_and_what_its_keys_are(tree: Tree) -> None:
     path = tree.root / "home" / "keys.json"
     path.parent.mkdir()
-    create_test_vault(path, Secret(b"words"), {}).close()
+    create_test_vault(path, Secret(b"words of a passphrase"), {}).close()
     settings = '[keys.vault]\npath = "keys.json"\n'
     findings = found(tree, settings)
     assert findings["settings"].state == "ok"
     assert told(findings["vault"]).strip() == f"{path} (test keys)"
     path.unlink()
-    SoftwareVault.create(path, Secret(b"words"), environment="production").close()
+    SoftwareVault.create(path, Secret(b"words of a passphrase"), environment="production").close()
     assert told(found(tree)["vault"]).strip() == f"{path} (real keys)"
 
 

@@ -19,9 +19,11 @@ from tests.cli.ceremony_home import (
     typed_part,
 )
 
-from sscard_ic.base import SystemClock
+from sscard_ic.base import InputError, SystemClock, Text
+from sscard_ic.base.authority import AuditEvent
 from sscard_ic.keys import CardKey, VaultError
 from sscard_ic.keys.key_block import KeyBlock
+from sscard_ic.ledger.audit import AuditLog
 
 TODAY = SystemClock().today()
 TWO = (*signed_in("wang"), *signed_in("zhao"))
@@ -121,6 +123,54 @@ class TestRotate:
         assert message in result.stderr
         assert "sign in" not in result.stderr
 
+    def test_the_new_last_day_is_told_before_consent(self, home: Home) -> None:
+        result = home.run("rotate", "UKSSSE", "--last-day", "2999-01-01", typed=TWO)
+        assert result.exit_code == 0, result.output
+        told = result.stderr.index("new last day of the old version UKSSSE 01 3DES: 2999-01-01")
+        assert told < result.stderr.index("sign in")
+
+    def test_the_last_of_all_days(self, home: Home) -> None:
+        days = "--last-day", "9999-12-31", "--valid-from", TODAY.isoformat()
+        done = told(home, "rotate", "UKSSSE", *days)
+        assert done["keys"][1]["valid_until"] == "9999-12-31"
+
+    @pytest.mark.parametrize("day", ["29990101", "2999-W01-1", "2999-1-1", "２９９９-01-01"])
+    def test_a_day_is_written_in_one_way(self, home: Home, day: str) -> None:
+        result = home.run("rotate", "UKSSSE", "--last-day", day)
+        assert result.exit_code == 2
+        assert "a day is written YYYY-MM-DD" in result.stderr
+
+
+class TestAfterwards:
+    """What was done is told, though something after it went wrong."""
+
+    @pytest.fixture(autouse=True)
+    def full_log(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        record = AuditLog.record
+
+        def full(log: AuditLog, event: AuditEvent) -> None:
+            if event.action == "key.generate":
+                raise InputError(Text("磁盘已满", "the disk is full"))
+            record(log, event)
+
+        monkeypatch.setattr(AuditLog, "record", full)
+
+    def test_the_transcript(self, home: Home, tmp_path: Path) -> None:
+        file = tmp_path / "record.txt"
+        command = "generate", "IRK", "--version", "3", "--transcript", str(file)
+        result = home.run(*command, typed=TWO)
+        assert result.exit_code == 1
+        assert "key.generate IRK 03 3DES is done, but" in result.stderr
+        assert "audit log: 未写入 not written" in result.stdout
+        assert file.read_text() == result.stdout
+        assert "authorise.given" in [entry.event.action for entry in home.audit()]
+
+    def test_as_json(self, home: Home) -> None:
+        result = home.run("generate", "IRK", "--version", "3", "--json", typed=TWO)
+        done = json.loads(result.stdout)
+        assert (done["action"], done["audit"]) == ("key.generate", None)
+        assert "the disk is full" in done["error"]["message"]
+
 
 class TestValidity:
     def test_one_day_changes_the_other_stays(self, home: Home) -> None:
@@ -185,6 +235,9 @@ class TestKeyBlocks:
         out = tmp_path / "key.block"
         done = self.export(home, out)
         assert done["file"] == str(out)
+        again = tmp_path / "again.block"
+        command = "export-block", "UKSSSE", "--version", "2", "--under", "TK", "--out", str(again)
+        assert "transport key: TK 01 AES" in home.run(*command, typed=TWO).stderr
         assert stat.S_IMODE(out.stat().st_mode) == 0o600
         result = other.run("import-block", str(out), "--json", typed=("y", *TWO))
         assert result.exit_code == 0, result.output
@@ -256,14 +309,23 @@ class TestKeyBlocks:
 
 class TestPassphrase:
     def test_it_is_typed_twice(self, home: Home) -> None:
-        result = home.run("passphrase", typed=("a new passphrase", "a new passphrase", *TWO))
-        # The custodian signs in after the words are known.
+        result = home.run("passphrase", typed=(*signed_in("wang"), *["a new passphrase"] * 2))
+        # Nobody types a passphrase before the custodian has signed in.
         assert result.exit_code == 0, result.output
         assert "a new passphrase" not in result.output
         with pytest.raises(VaultError):
             home.vault()
         home.vault("a new passphrase").close()
         assert home.deeds()[-1] == ("vault.passphrase", "done", ("wang",))
+
+    def test_the_present_one_is_called_so(self, home: Home) -> None:
+        del home.env["SSCARD_PASSPHRASE"]
+        typed = (PASSPHRASE, *signed_in("wang"), PASSPHRASE, *["a new passphrase"] * 2)
+        result = home.run("passphrase", typed=typed)
+        assert result.exit_code == 0, result.output
+        questions = "Passphrase of", "sign in", "Present passphrase of", "New passphrase of"
+        places = [result.output.index(question) for question in questions]
+        assert places == sorted(places)
 
     def test_it_comes_from_the_environment(self, home: Home) -> None:
         result = home.run(
@@ -288,6 +350,15 @@ class TestInit:
         assert done["actors"] == list(CONSENT)
         assert home.held() == []
         assert home.deeds()[-1] == ("vault.create", "done", CONSENT)
+        assert "sscard keys combine" in result.stderr
+
+    def test_its_passphrase_is_asked_after_consent(self, home: Home) -> None:
+        home.vault_file.unlink()
+        del home.env["SSCARD_PASSPHRASE"]
+        typed = (*TWO, "a new passphrase", "a new passphrase")
+        result = home.run("init", "--production", typed=typed)
+        assert result.exit_code == 0, result.output
+        home.vault("a new passphrase").close()
 
     def test_one_person_is_not_enough(self, home: Home) -> None:
         home.vault_file.unlink()

@@ -71,6 +71,8 @@ def test_nothing_secret_is_ever_shown(home: Home) -> None:
     # What is not secret was echoed, so the screen above is the whole of what was typed.
     first, between, record = shown.split(WIPED)
     assert "envelope of wang" in first and sitting.parts[0].check_value in first
+    # The second custodian sees what it is for on the wiped screen.
+    assert "key.combine UKSSSE 02 3DES" in between and "part 2 of 2" in between
     assert "envelope of li" in between and sitting.parts[1].check_value in between
     assert "envelope of wang" not in between
     assert sitting.whole.check_value in record

@@ -14,6 +14,9 @@ from types import TracebackType
 PATIENCE = 30.0
 """Seconds after which a program that shows nothing has failed."""
 
+AGAIN = 5.0
+"""Seconds after which Ctrl-C is pressed once more."""
+
 
 # The pseudo-terminal becomes the one that Ctrl-C and hidden input belong to.
 _PROGRAM = """
@@ -42,6 +45,7 @@ class Terminal:
             os.close(slave)
         self._raw = b""
         self._seen = 0
+        self._interrupted = False
 
     @property
     def shown(self) -> str:
@@ -68,7 +72,11 @@ class Terminal:
         self.enter(text)
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
+        """Press Ctrl-C, and once more whenever nothing follows.
+
+        Readline misses one that comes after it has shown its prompt and before it waits for keys.
+        """
+        self._interrupted = True
         os.write(self._master, b"\x03")
 
     def finish(self) -> int:
@@ -79,8 +87,10 @@ class Terminal:
 
     def _more(self) -> bool:
         deadline = time.monotonic() + PATIENCE
-        while not select.select([self._master], [], [], 1.0)[0]:
+        while not select.select([self._master], [], [], AGAIN)[0]:
             assert time.monotonic() < deadline, f"nothing is shown any more:\n{self.shown}"
+            if self._interrupted:
+                os.write(self._master, b"\x03")
         try:
             piece = os.read(self._master, 65536)
         except OSError:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import click
 
+from sscard_ic.base.authority import NotAuthorised
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.cli.common import language, say, tr
@@ -24,15 +25,24 @@ _GROUP = 4
 class TerminalBooth:
     """A :class:`~sscard_ic.keys.ceremony.Booth`: hidden input, screen wiped after each part."""
 
+    def __init__(self, about: str) -> None:
+        """``about``: key, deed and place, which the screen forgets when it is wiped."""
+        self._about = about
+
     def call(self, number: int, count: int) -> None:
         """Ask for the next custodian."""
         if count == 1:
-            say(Text("请保管人独自到终端前。", "The custodian, alone at the terminal."))
+            say(
+                Text(
+                    f"{self._about}：请保管人独自到终端前。",
+                    f"{self._about}: the custodian, alone at the terminal.",
+                )
+            )
             return
         say(
             Text(
-                f"分量 {number}/{count}：请其保管人独自到终端前。",
-                f"Part {number} of {count}: its custodian, alone at the terminal.",
+                f"{self._about}，分量 {number}/{count}：请其保管人独自到终端前。",
+                f"{self._about}, part {number} of {count}: its custodian, alone at the terminal.",
             )
         )
 
@@ -61,6 +71,16 @@ class TerminalBooth:
                 f"{error.what.zh}。请重新输入（还可输入 {left} 次）。",
                 f"{error.what.en[:1].upper()}{error.what.en[1:]}. "
                 f"Type it again ({left} more {'try' if left == 1 else 'tries'}).",
+            )
+        )
+
+    def unwelcome(self, error: NotAuthorised, left: int) -> None:
+        """Say why, and how often another person may sign in."""
+        say(
+            Text(
+                f"{error.what.zh}。请另一人登录（还可尝试 {left} 次）。",
+                f"{error.what.en}. Another person must sign in "
+                f"({left} more {'try' if left == 1 else 'tries'}).",
             )
         )
 

@@ -14,9 +14,9 @@ import click
 from sscard_ic.base.files import replace_file
 from sscard_ic.cli import secrets
 from sscard_ic.cli.authority import Desk
-from sscard_ic.cli.common import json_option, print_json
+from sscard_ic.cli.common import json_option, keep_done, print_json
 from sscard_ic.cli.ledgers import ledger_option, office_ledger
-from sscard_ic.keys.ceremony import Ceremony, Transcript, claimed
+from sscard_ic.keys.ceremony import Ceremony, DoneError, Transcript, claimed
 from sscard_ic.keys.store import KeyStore, key_store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,12 +45,13 @@ class Where:
     @contextmanager
     def office(self) -> Iterator[Office]:
         """Everything opened; a transcript that could not be written is told before people come."""
-        with ExitStack() as stack:
+        with self.telling(), ExitStack() as stack:
             if self.transcript is not None:
                 stack.enter_context(claimed(self.transcript))
             service = stack.enter_context(closing(secrets.open_keys(self.vault)))
             store = key_store(service)
-            ledger = stack.enter_context(office_ledger(self.ledger))
+            real = service.environment == "production"
+            ledger = stack.enter_context(office_ledger(self.ledger, existing=real))
             desk = Desk(ledger, service.environment)
             ceremony = Ceremony(store, service.place, desk, ledger.audit)
             custodians = [
@@ -60,16 +61,32 @@ class Where:
             ]
             yield Office(store, service.place, ceremony, len(custodians))
 
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What was done, though an error came after it, is told before the error is."""
+        try:
+            yield
+        except DoneError as error:
+            if self.as_json:
+                keep_done(click.get_current_context(), error.transcript.to_json())
+                self._keep(error.transcript)
+            else:
+                self.tell(error.transcript)
+            raise
+
     def tell(self, transcript: Transcript) -> None:
         """Write the file that was asked for, and print what was done in any case."""
         try:
-            if self.transcript is not None:
-                replace_file(self.transcript, transcript.to_text().encode())
+            self._keep(transcript)
         finally:
             if self.as_json:
                 print_json(transcript.to_json())
             else:
                 click.echo(transcript.to_text(), nl=False)
+
+    def _keep(self, transcript: Transcript) -> None:
+        if self.transcript is not None:
+            replace_file(self.transcript, transcript.to_text().encode())
 
 
 def where_options(command: F) -> F:

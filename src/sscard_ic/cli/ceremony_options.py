@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from functools import wraps
@@ -9,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 import click
 
-from sscard_ic.base.errors import InputError
+from sscard_ic.base.errors import InputError, Text
 from sscard_ic.cli.ceremony_booth import TerminalBooth, ask
 from sscard_ic.cli.common import language, tr
 from sscard_ic.keys.ceremony import Parts, Wanted, parsed_check_value, subject_of
@@ -19,6 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 NO_DAY: Literal["none"] = "none"
 """Word for a validity without limit."""
+
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 name_argument = click.argument("name")
 algorithm_option = click.option(
@@ -51,6 +54,9 @@ def _day(context: click.Context, parameter: click.Parameter, typed: str | None) 
     if typed is None:
         return None
     try:
+        # Weeks and days without hyphens are ISO 8601, too, and easily misread.
+        if not _ISO_DAY.fullmatch(typed):
+            raise ValueError
         return date.fromisoformat(typed)
     except ValueError:
         words = tr("日期格式应为 YYYY-MM-DD", "a day is written YYYY-MM-DD")
@@ -138,7 +144,7 @@ def parts_options(command: F) -> F:
     )(value)
 
 
-def parts_of(count: int, check_value: bytes | None, custodians: int) -> Parts:
+def parts_of(count: int, check_value: bytes | None, custodians: int, about: str) -> Parts:
     """The ceremony at this terminal; asks for the check value of the whole key."""
     if check_value is None:
         typed = ask(
@@ -150,15 +156,20 @@ def parts_of(count: int, check_value: bytes | None, custodians: int) -> Parts:
             default="",
         )
         check_value = bytes.fromhex(typed) or None
-    return Parts(TerminalBooth(), count, check_value, custodians)
+    return Parts(TerminalBooth(about), count, check_value, custodians)
 
 
 def _or_nothing(typed: str) -> str:
     return parsed_check_value(typed).hex() if typed else ""
 
 
-def introduce(spec: KeySpec, place: str) -> None:
-    """Tell what key it is about, and where, before anybody consents."""
+def about(action: str, spec: KeySpec, place: str) -> str:
+    """What a custodian is called to the terminal for."""
+    return f"{action} {subject_of(spec)} ({place})"
+
+
+def introduce(spec: KeySpec, place: str, role: Text | None = None) -> None:
+    """Tell what key it is about, and where, before consent; ``role``: as what it serves."""
     first, last = ("-" if day is None else str(day) for day in (spec.valid_from, spec.valid_until))
     words = [
         subject_of(spec),
@@ -168,4 +179,5 @@ def introduce(spec: KeySpec, place: str) -> None:
     ]
     if isinstance(spec, KeyInfo):
         words.append(f"{tr('校验值', 'check value')} {spec.check_value}")
-    click.echo(f"{', '.join(words)}: {place}", err=True)
+    head = "" if role is None else f"{role.to(language())}: "
+    click.echo(f"{head}{', '.join(words)}: {place}", err=True)

@@ -236,7 +236,8 @@ def _handshake(settings: RemoteSettings) -> Finding:
     kind = _ENVIRONMENTS[settings.environment]
     what = Text(
         f"{settings.url}（{kind.zh}），{version} 握手成功",
-        f"{settings.url} ({kind.en}), {version} handshake done",
+        f"{settings.url} ({kind.en}), {version} handshake done; "
+        "the first message shows whether it takes our certificate",
     )
     return Finding("hsm service", _SERVICE, "ok", what)
 

@@ -96,6 +96,7 @@ def passphrase_command(where: Where) -> None:
     """
     with where.office() as office:
         office.ceremony.require_passphrase()
-        old = secrets.passphrase()
-        done = office.ceremony.change_passphrase(old, secrets.new_passphrase())
+        done = office.ceremony.change_passphrase(
+            lambda: (secrets.present_passphrase(), secrets.new_passphrase())
+        )
     where.tell(done)

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 
+from sscard_ic.base.errors import Text
 from sscard_ic.cli import secrets
 from sscard_ic.cli.authority import Desk
 from sscard_ic.cli.ceremony_booth import TerminalBooth, require_terminal
 from sscard_ic.cli.ceremony_office import Where, where_options
 from sscard_ic.cli.ceremony_options import (
+    about,
     algorithm_option,
     component_options,
     day_option,
@@ -24,6 +26,7 @@ from sscard_ic.cli.ceremony_options import (
     valid_options,
     version_option,
 )
+from sscard_ic.cli.common import say
 from sscard_ic.cli.ledgers import office_ledger
 from sscard_ic.keys.ceremony import (
     Wanted,
@@ -32,6 +35,7 @@ from sscard_ic.keys.ceremony import (
     newest,
     next_version,
     spec_of,
+    subject_of,
 )
 from sscard_ic.keys.inventory import KeySpec, RootAlgorithm
 from sscard_ic.keys.opening import create_token
@@ -42,11 +46,13 @@ from sscard_ic.keys.service import KeyService
 def init_production(vault_path: Path, ledger_path: Path | None, as_json: bool) -> None:
     """Make an empty production vault with the consent of a custodian and a supervisor."""
     where = Where(None, ledger_path, None, as_json)
-    with closing(office_ledger(ledger_path)) as ledger:
+    with where.telling(), closing(office_ledger(ledger_path, existing=True)) as ledger:
         desk = Desk(ledger, "production")
-        passphrase = secrets.passphrase(confirm=True)
-        done = create_production_vault(vault_path, passphrase, desk, ledger.audit)
+        done = create_production_vault(
+            vault_path, lambda: secrets.passphrase(confirm=True), desk, ledger.audit
+        )
     where.tell(done)
+    _next_step()
 
 
 def init_production_token(
@@ -54,13 +60,25 @@ def init_production_token(
 ) -> None:
     """Prepare the token of an HSM for real keys with the consent of the same people."""
     where = Where(None, ledger_path, None, as_json)
-    with closing(office_ledger(ledger_path)) as ledger:
+    with where.telling(), closing(office_ledger(ledger_path, existing=True)) as ledger:
         desk = Desk(ledger, "production")
 
         def make() -> KeyService:
             return create_token(settings, secrets.TypedSecrets())
 
-        where.tell(create_production(str(settings.module), make, desk, ledger.audit))
+        done = create_production(str(settings.module), make, desk, ledger.audit)
+    where.tell(done)
+    _next_step()
+
+
+def _next_step() -> None:
+    say(
+        Text(
+            "下一步：用 sscard keys combine（分量）、import-block（密钥块）或 generate 存入密钥",
+            "next: bring keys in by sscard keys combine (components), import-block (key blocks) "
+            "or generate",
+        )
+    )
 
 
 @click.command("combine")
@@ -76,7 +94,9 @@ def combine_command(wanted: Wanted, parts: int, check_value: bytes | None, where
     with where.office() as office:
         introduce(spec, office.place)
         office.ceremony.require_new(spec)
-        typed = parts_of(parts, check_value, office.custodians)
+        typed = parts_of(
+            parts, check_value, office.custodians, about("key.combine", spec, office.place)
+        )
         done = office.ceremony.combine(spec, typed)
     where.tell(done)
 
@@ -106,7 +126,9 @@ def component_command(wanted: Wanted, where: Where) -> None:
     require_terminal()
     with where.office() as office:
         introduce(spec, office.place)
-        done = office.ceremony.new_component(spec, TerminalBooth())
+        done = office.ceremony.new_component(
+            spec, TerminalBooth(about("key.component", spec, office.place))
+        )
     where.tell(done)
 
 
@@ -151,9 +173,16 @@ def rotate_command(
             valid_from,
             valid_until,
         )
-        introduce(old, office.place)
-        introduce(new, office.place)
+        introduce(old, office.place, Text("旧版本", "old version"))
+        introduce(new, office.place, Text("新版本", "new version"))
         office.ceremony.require_rotatable(old, new, last_day)
-        typed = parts_of(parts, check_value, office.custodians) if by_parts else None
+        say(
+            Text(
+                f"旧版本 {subject_of(old)} 的新末日：{last_day}",
+                f"new last day of the old version {subject_of(old)}: {last_day}",
+            )
+        )
+        told = about("key.rotate", new, office.place)
+        typed = parts_of(parts, check_value, office.custodians, told) if by_parts else None
         done = office.ceremony.rotate(old, new, last_day, typed)
     where.tell(done)

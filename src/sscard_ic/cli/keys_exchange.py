@@ -56,7 +56,7 @@ def export_command(
         key = find(office.store, name, version, algorithm, office.place)
         transport = find(office.store, under, under_version, "aes", office.place)
         introduce(key, office.place)
-        introduce(transport, office.place)
+        introduce(transport, office.place, Text("传输密钥", "transport key"))
         done = office.ceremony.export_block(key, transport, out)
     where.tell(done)
 

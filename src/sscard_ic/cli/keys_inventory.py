@@ -99,7 +99,10 @@ def list_command(
         common.say(fault)
     count, kind = len(found), ENVIRONMENTS[environment]
     common.say(
-        Text(f"{place}：{count} 个{kind.zh}密钥", f"{place}: {count} {kind.en} keys")
+        Text(
+            f"{place}：{count} 个{kind.zh}密钥",
+            f"{place}: {count} {kind.en} {'key' if count == 1 else 'keys'}",
+        )
         if count
         else Text(f"{place}：没有这样的密钥", f"{place}: no such key")
     )

@@ -93,7 +93,10 @@ def serve_command(
     own = certificate, private_key, client_ca
     _check_usage(own, test_certificates)
     profile = load(profile_name)
-    with closing(open_keys(vault)) as keys, office_ledger(ledger_file) as ledger:
+    with (
+        closing(open_keys(vault)) as keys,
+        office_ledger(ledger_file, existing=keys.environment == "production") as ledger,
+    ):
         service = HsmService(keys, profile, ledger.audit)
         certificates, files = _certificates(own, test_certificates, keys.environment)
         with HsmServer(service, certificates, *listen) as server:

@@ -81,6 +81,12 @@ def passphrase(*, confirm: bool = False) -> Secret:
     return _passphrase("SSCARD_PASSPHRASE", words, confirm)
 
 
+def present_passphrase() -> Secret:
+    """The same, of a vault that is open already and is to get another one."""
+    words = tr("密钥库现口令", "Present passphrase of the vault")
+    return _passphrase("SSCARD_PASSPHRASE", words, confirm=False)
+
+
 def hsm_pin() -> HsmPin:
     """PIN of an HSM's token: ``SSCARD_HSM_PIN``, ``SSCARD_HSM_PIN_FILE``, or the prompt."""
     given = _given("SSCARD_HSM_PIN")

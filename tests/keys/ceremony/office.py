@@ -52,12 +52,16 @@ class Log:
 
     def __init__(self) -> None:
         self.events: list[AuditEvent] = []
+        """How deeds ended, and refusals."""
+        self.given: list[AuditEvent] = []
+        """Consents."""
         self.full = False
+        self.full_after_consent = False
 
     def record(self, event: AuditEvent) -> None:
-        if self.full:
+        if self.full or (self.full_after_consent and self.given):
             raise SscardError(Text("磁盘已满", "the disk is full"))
-        self.events.append(event)
+        (self.given if event.action == "authorise.given" else self.events).append(event)
 
     def head(self) -> str:
         return f"{len(self.events)}:{'ab' * 32}"
@@ -96,6 +100,9 @@ class Typist:
         return self.entries.pop(0)
 
     def refused(self, error: ComponentError, left: int) -> None:
+        self.refusals.append((error.what.en, left))
+
+    def unwelcome(self, error: NotAuthorised, left: int) -> None:
         self.refusals.append((error.what.en, left))
 
     def show(self, part: Part, component: Secret, check_value: str) -> None:

@@ -47,6 +47,7 @@ class Pair:
             self.share(vault)
         self.bureau.generate(KEY)
         log.events.clear()
+        log.given.clear()
 
     def share(self, vault: SoftwareVault) -> None:
         people = People("wang", "li")
@@ -169,8 +170,10 @@ class TestRefusals:
 
     def test_no_transport_key_asks_nobody(self, pair: Pair, vault: SoftwareVault) -> None:
         people = People()
-        with pytest.raises(UnknownKeyError, match="TK-BUREAU"):
+        with pytest.raises(UnknownKeyError, match="TK-BUREAU") as caught:
             ceremony(vault, pair.log, people).import_block(pair.exported())
+        assert caught.value.hint is not None
+        assert "sscard keys combine TK-BUREAU --version 1 --use wrap" in caught.value.hint.en
         assert people.asked == []
 
     def test_an_expired_transport_key(self, pair: Pair) -> None:
@@ -259,7 +262,7 @@ class TestTheFile:
 
     def test_what_could_not_be_written_down_was_not_done(self, pair: Pair, tmp_path: Path) -> None:
         out = tmp_path / "key.block"
-        pair.log.full = True
+        pair.log.full_after_consent = True
         with pytest.raises(SscardError) as caught:
             self.export(pair, out)
         assert caught.value.what.en == "the disk is full"

@@ -23,7 +23,14 @@ from tests.keys.ceremony.office import (
 from sscard_ic.base import InputError, Secret
 from sscard_ic.base.authority import NotAuthorised
 from sscard_ic.keys import SoftwareVault
-from sscard_ic.keys.ceremony import Ceremony, Entry, Parts, UnrecordedError, carrier_number
+from sscard_ic.keys.ceremony import (
+    Ceremony,
+    Entry,
+    NothingDoneError,
+    Parts,
+    UnrecordedError,
+    carrier_number,
+)
 from sscard_ic.keys.errors import ComponentError, HardwareOnlyError, KeyExistsError
 from sscard_ic.keys.hierarchy import check_value
 from sscard_ic.keys.inventory import KeyInfo, KeySpec
@@ -226,12 +233,66 @@ class TestWhatEndsIt:
             log,
             NotAuthorised,
             "wang has typed a part already",
-            "wang",
-            "wang",
+            *["wang"] * 4,
             parts=Parts(booth),
         )
-        assert log.outcomes == [("key.combine", "refused")]
+        assert log.outcomes == [
+            ("authorise.refused", "refused"),
+            ("authorise.refused", "refused"),
+            ("key.combine", "refused"),
+        ]
+        assert [left for _, left in booth.refusals] == [2, 1]
+        assert log.given == []
         assert "entry 2" not in booth.log
+
+    def test_the_wrong_custodian_is_asked_again(self, vault: SoftwareVault, log: Log) -> None:
+        booth = Typist(typed(UKSSSE, *parts_of_key(UKSSSE)))
+        done = ceremony(vault, log, "wang", "wang", "li").combine(UKSSSE, Parts(booth))
+        assert done.actors == ("wang", "li")
+        assert booth.refusals == [
+            ("wang has typed a part already: each takes another custodian", 2)
+        ]
+        refusal, end = log.events
+        assert (refusal.action, refusal.actors) == ("authorise.refused", ("wang",))
+        assert refusal.detail["reason"] == "same person"
+        assert (end.action, end.outcome) == ("key.combine", "done")
+
+    def test_one_carrier_for_two_parts_is_asked_again(self, vault: SoftwareVault, log: Log) -> None:
+        entries = typed(UKSSSE, *parts_of_key(UKSSSE))
+        booth = Typist(entries, carriers=["E-1", " e-1", "E-2"])
+        done = ceremony(vault, log, "wang", "li").combine(UKSSSE, Parts(booth))
+        assert [step.carrier for step in done.steps if step.carrier] == ["E-1", "E-2"]
+        assert booth.refusals == [("the carrier e-1 is that of another part", 2)]
+
+    def test_one_carrier_for_two_parts_ends_it(self, vault: SoftwareVault, log: Log) -> None:
+        booth = Typist(typed(UKSSSE, *parts_of_key(UKSSSE)), carriers=["E-1"] * 4)
+        self.refused(
+            vault,
+            log,
+            ComponentError,
+            "the carrier E-1 is that of another part",
+            "wang",
+            "li",
+            parts=Parts(booth),
+        )
+
+    def test_nothing_is_stored_when_consent_cannot_be_written_down(
+        self, vault: SoftwareVault, log: Log
+    ) -> None:
+        log.full = True
+        booth = Typist(typed(UKSSSE, *parts_of_key(UKSSSE)))
+        parts = Parts(booth)
+        self.refused(vault, log, NothingDoneError, "was not done", "wang", "li", parts=parts)
+        assert "entry 2" in booth.log
+
+    def test_consent_is_written_down_when_all_parts_are_there(
+        self, vault: SoftwareVault, log: Log
+    ) -> None:
+        parts = Parts(Typist(typed(UKSSSE, *parts_of_key(UKSSSE))), expected=b"\0\0\0")
+        self.refused(vault, log, ComponentError, "check value that was", "wang", "li", parts=parts)
+        (given,) = log.given
+        assert (given.actors, given.detail["action"]) == (("wang", "li"), "key.combine")
+        assert {"part_1", "part_2"} <= set(given.detail)
 
     def test_too_few_custodians_are_told_before_anybody_types(
         self, vault: SoftwareVault, log: Log
@@ -247,6 +308,7 @@ class TestWhatEndsIt:
         )
         assert booth.log == []
         assert log.outcomes == [("key.combine", "refused")]
+        assert log.events[0].actors == ("-",)
 
     def test_the_second_one_does_not_come(self, vault: SoftwareVault, log: Log) -> None:
         booth = Typist(typed(UKSSSE, *parts_of_key(UKSSSE)))
@@ -287,11 +349,16 @@ class TestWhatEndsIt:
     def test_a_full_audit_log_is_told_with_what_was_done(
         self, vault: SoftwareVault, log: Log
     ) -> None:
-        log.full = True
+        log.full_after_consent = True
         booth = Typist(typed(UKSSSE, *parts_of_key(UKSSSE)))
         with pytest.raises(UnrecordedError) as caught:
             ceremony(vault, log, "wang", "li").combine(UKSSSE, Parts(booth))
         assert "key.combine UKSSSE 02 3DES is done" in str(caught.value)
+        told = caught.value.transcript
+        assert (told.actors, told.audit) == (("wang", "li"), "")
+        assert [key.name for key in told.keys] == ["UKSSSE"]
+        assert "audit log: 未写入 not written" in told.to_text()
+        assert told.to_json()["audit"] is None
         assert len(vault.keys()) == 1
 
 

@@ -15,15 +15,11 @@ from tests.keys.ceremony.office import (
     NoPeople,
     People,
     Typist,
-    parts_of_key,
     typed,
-    whole,
 )
 
 from sscard_ic.base import InputError, Secret, SscardError, Text
 from sscard_ic.base.authority import NotAuthorised
-from sscard_ic.crypto.factors import city_factor
-from sscard_ic.crypto.suites import SUITES
 from sscard_ic.keys import (
     CardKey,
     DestroyedKeyError,
@@ -31,9 +27,11 @@ from sscard_ic.keys import (
     MissingCapabilityError,
     SoftwareVault,
     VaultError,
+    vault_disk,
 )
 from sscard_ic.keys.ceremony import (
     Ceremony,
+    NothingDoneError,
     Parts,
     Transcript,
     Wanted,
@@ -43,7 +41,7 @@ from sscard_ic.keys.ceremony import (
     next_version,
     spec_of,
 )
-from sscard_ic.keys.errors import ComponentError, KeyExistsError, UnknownKeyError
+from sscard_ic.keys.errors import KeyExistsError, UnknownKeyError
 from sscard_ic.keys.inventory import KeyInfo, KeySpec
 
 TODAY = CLOCK.today()
@@ -58,6 +56,10 @@ def ceremony(vault: SoftwareVault, log: Log, people: People | None = None) -> Ce
 
 def info_of(vault: SoftwareVault, version: int = 1) -> KeyInfo:
     return vault.root_info("UKSSSE", version)
+
+
+def listed(vault: SoftwareVault) -> list[KeyInfo]:
+    return list(vault.keys())
 
 
 class TestConsent:
@@ -75,7 +77,9 @@ class TestConsent:
         (
             "vault.passphrase",
             ("custodian",),
-            lambda ceremony, key, out: ceremony.change_passphrase(PASSPHRASE, Secret(b"other")),
+            lambda ceremony, key, out: ceremony.change_passphrase(
+                lambda: (PASSPHRASE, Secret(b"another passphrase"))
+            ),
         ),
     )
 
@@ -96,6 +100,9 @@ class TestConsent:
         assert done.actors == tuple(f"the {role}" for role in roles)
         assert log.outcomes == [(action, "done")]
         assert log.events[0].actors == done.actors
+        (given,) = log.given
+        assert (given.action, given.actors) == ("authorise.given", done.actors)
+        assert (given.detail["action"], given.subject) == (action, log.events[0].subject)
         assert [step.kind for step in done.steps if step.kind == "consent"] == ["consent"] * len(
             roles
         )
@@ -123,6 +130,47 @@ class TestConsent:
             )
         assert (filed_vault.keys(), filed_vault.path.read_bytes()) == (before, raw)
 
+    @pytest.mark.parametrize(("action", "roles", "do"), DEEDS, ids=[deed[0] for deed in DEEDS])
+    def test_what_cannot_be_written_down_is_not_done(
+        self,
+        filed_vault: SoftwareVault,
+        log: Log,
+        tmp_path: Path,
+        action: str,
+        roles: tuple[str, ...],
+        do: Callable[[Ceremony, KeyInfo, Path], Transcript],
+    ) -> None:
+        filed_vault.generate(FIRST)
+        before, raw = filed_vault.keys(), filed_vault.path.read_bytes()
+        log.full = True
+        with pytest.raises(NothingDoneError, match="cannot be written: the disk is full"):
+            do(ceremony(filed_vault, log), info_of(filed_vault), tmp_path / "out")
+        assert (filed_vault.keys(), filed_vault.path.read_bytes()) == (before, raw)
+
+    @pytest.mark.parametrize(("action", "roles", "do"), DEEDS, ids=[deed[0] for deed in DEEDS])
+    def test_a_killed_deed_leaves_a_trace(
+        self,
+        filed_vault: SoftwareVault,
+        log: Log,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        action: str,
+        roles: tuple[str, ...],
+        do: Callable[[Ceremony, KeyInfo, Path], Transcript],
+    ) -> None:
+        """Whatever touches the vault finds the consent in the log already."""
+        filed_vault.generate(FIRST)
+        before: list[int] = []
+        write = vault_disk.replace
+
+        def watched(path: Path, raw: bytes) -> None:
+            before.append(len(log.given))
+            write(path, raw)
+
+        monkeypatch.setattr(vault_disk, "replace", watched)
+        do(ceremony(filed_vault, log), info_of(filed_vault), tmp_path / "out")
+        assert before and set(before) == {1}
+
 
 class TestGenerate:
     def test_a_key_is_made_inside(self, vault: SoftwareVault, log: Log) -> None:
@@ -134,6 +182,9 @@ class TestGenerate:
     def test_a_test_vault_makes_test_keys(self, test_vault: SoftwareVault, log: Log) -> None:
         done = Ceremony(test_vault, test_vault.place, NoPeople(), log, CLOCK).generate(FIRST)
         assert (done.keys[0].environment, done.actors) == ("test", ("-",))
+        assert [(event.action, event.actors) for event in log.given] == [
+            ("authorise.given", ("-",))
+        ]
 
     def test_a_version_is_never_used_again(self, vault: SoftwareVault, log: Log) -> None:
         ceremony(vault, log).generate(FIRST)
@@ -194,92 +245,6 @@ class TestDestroy:
         assert log.events[-1].actors == ("the custodian", "the supervisor")
 
 
-class TestRotate:
-    """A new version beside the old one."""
-
-    CITY, FACTOR = "210200", bytes.fromhex("86210200000004D2")
-
-    def brought_in(self, vault: SoftwareVault, log: Log, spec: KeySpec) -> Secret:
-        values = parts_of_key(spec)
-        people = People("wang", "li")
-        ceremony(vault, log, people).combine(spec, Parts(Typist(typed(spec, *values))))
-        return whole(values)
-
-    def proof(self, root: Secret, challenge: bytes, text: bytes) -> bytes:
-        """What a card of this root and city answers, computed on the card's side (ref 02 §3.3)."""
-        suite = SUITES["3des"]
-        city = suite.diversify(root.reveal(), city_factor(self.CITY))
-        card = suite.diversify(city, self.FACTOR)
-        return suite.authentication_cryptogram(card, challenge, text)
-
-    def test_cards_of_both_versions_authenticate(self, vault: SoftwareVault, log: Log) -> None:
-        old_root = self.brought_in(vault, log, FIRST)
-        old = info_of(vault)
-        values = parts_of_key(SECOND)
-        last = TODAY + timedelta(days=365)
-        people = People("wang", "zhao")
-        done = ceremony(vault, log, people).rotate(
-            old, SECOND, last, Parts(Typist(typed(SECOND, *values)))
-        )
-        assert done.keys == (info_of(vault, 2), info_of(vault, 1))
-        assert (done.keys[0].valid_until, done.keys[1].valid_until) == (None, last)
-        assert done.actors == ("the custodian", "the supervisor", "wang", "zhao")
-        text = done.to_text()
-        assert done.keys[0].check_value in text and old.check_value in text
-        detail = log.events[-1].detail
-        assert detail["old_check_value"] == old.check_value
-        assert detail["check_value"] == done.keys[0].check_value
-        assert detail["old_until"] == last.isoformat()
-        challenge, told = bytes(range(8)), bytes(range(8, 16))
-        for version, root in ((1, old_root), (2, whole(values))):
-            key = CardKey("UKSSSE", version, self.CITY, self.FACTOR)
-            assert vault.cryptogram(key, challenge, told) == self.proof(root, challenge, told)
-
-    def test_a_version_made_inside(self, vault: SoftwareVault, log: Log) -> None:
-        vault.generate(FIRST)
-        done = ceremony(vault, log).rotate(info_of(vault), SECOND, TODAY)
-        assert [key.origin for key in done.keys] == ["generated", "generated"]
-        assert [step.kind for step in done.steps][-2:] == ["old_key", "done"]
-
-    @pytest.mark.parametrize("days", [-1, -100])
-    def test_a_last_day_that_has_passed(self, vault: SoftwareVault, log: Log, days: int) -> None:
-        vault.generate(FIRST)
-        with pytest.raises(InputError, match="has passed"):
-            ceremony(vault, log).rotate(info_of(vault), SECOND, TODAY + timedelta(days=days))
-        assert len(vault.keys()) == 1
-
-    def test_no_day_is_left_without_a_version(self, vault: SoftwareVault, log: Log) -> None:
-        vault.generate(FIRST)
-        gap = KeySpec("UKSSSE", 2, "P1", "external", valid_from=TODAY + timedelta(days=2))
-        with pytest.raises(InputError, match="no version would be valid"):
-            ceremony(vault, log).rotate(info_of(vault), gap, TODAY)
-        next_day = KeySpec("UKSSSE", 2, "P1", "external", valid_from=TODAY + timedelta(days=1))
-        assert ceremony(vault, log).rotate(info_of(vault), next_day, TODAY).keys[0].version == 2
-
-    def test_when_the_new_one_fails_the_old_is_as_before(
-        self, vault: SoftwareVault, log: Log
-    ) -> None:
-        until = TODAY + timedelta(days=900)
-        vault.generate(KeySpec("UKSSSE", 1, "P1", "external", valid_until=until))
-        before = vault.keys()
-        values = parts_of_key(SECOND)
-        parts = Parts(Typist(typed(SECOND, *values)), expected=b"\0\0\0")
-        with pytest.raises(ComponentError):
-            ceremony(vault, log, People("wang", "li")).rotate(info_of(vault), SECOND, TODAY, parts)
-        assert vault.keys() == before
-        assert log.outcomes == [("key.rotate", "failed")]
-
-    def test_an_interruption_leaves_all_as_it_was(self, vault: SoftwareVault, log: Log) -> None:
-        vault.generate(FIRST)
-        before = vault.keys()
-        booth = Typist(typed(SECOND, *parts_of_key(SECOND)), interrupt="entry 2")
-        with pytest.raises(KeyboardInterrupt):
-            ceremony(vault, log, People("wang", "li")).rotate(
-                info_of(vault), SECOND, TODAY, Parts(booth)
-            )
-        assert vault.keys() == before
-
-
 class TestPassphrase:
     def test_the_new_one_opens_the_old_one_does_not(
         self, filed_vault: SoftwareVault, log: Log
@@ -287,7 +252,7 @@ class TestPassphrase:
         filed_vault.generate(FIRST)
         listed = filed_vault.keys()
         done = ceremony(filed_vault, log).change_passphrase(
-            PASSPHRASE, Secret(b"another passphrase")
+            lambda: (PASSPHRASE, Secret(b"another passphrase"))
         )
         assert done.subject == filed_vault.place
         filed_vault.close()
@@ -301,7 +266,9 @@ class TestPassphrase:
     def test_a_wrong_one_changes_nothing(self, filed_vault: SoftwareVault, log: Log) -> None:
         raw = filed_vault.path.read_bytes()
         with pytest.raises(VaultError):
-            ceremony(filed_vault, log).change_passphrase(Secret(b"wrong"), Secret(b"other"))
+            ceremony(filed_vault, log).change_passphrase(
+                lambda: (Secret(b"wrong"), Secret(b"another passphrase"))
+            )
         assert filed_vault.path.read_bytes() == raw
         assert log.outcomes == [("vault.passphrase", "failed")]
 
@@ -312,7 +279,7 @@ class TestPassphrase:
         people = People()
         token = Ceremony(Token(), "token 1", people, log, CLOCK)  # type: ignore[arg-type]
         with pytest.raises(MissingCapabilityError, match="no passphrase"):
-            token.change_passphrase(PASSPHRASE, PASSPHRASE)
+            token.change_passphrase(lambda: (PASSPHRASE, PASSPHRASE))
         assert people.asked == []
 
 
@@ -320,7 +287,7 @@ class TestProductionVault:
     def test_it_is_empty(self, tmp_path: Path, log: Log) -> None:
         path = tmp_path / "new.json"
         people = People()
-        done = create_production_vault(path, PASSPHRASE, people, log, clock=CLOCK)
+        done = create_production_vault(path, lambda: PASSPHRASE, people, log, clock=CLOCK)
         assert people.asked == [("vault.create", str(path), TWO)]
         assert log.outcomes == [("vault.create", "done")]
         assert (done.environment, done.place, done.keys) == ("production", str(path), ())
@@ -331,13 +298,33 @@ class TestProductionVault:
     def test_without_consent_there_is_no_vault(self, tmp_path: Path, log: Log) -> None:
         path = tmp_path / "new.json"
         with pytest.raises(NotAuthorised):
-            create_production_vault(path, PASSPHRASE, People(consent=False), log, clock=CLOCK)
+            create_production_vault(
+                path, lambda: PASSPHRASE, People(consent=False), log, clock=CLOCK
+            )
+        assert not path.exists()
+
+    def test_its_passphrase_is_asked_after_consent(self, tmp_path: Path, log: Log) -> None:
+        def asked() -> Secret:
+            raise AssertionError("nobody has consented")
+
+        with pytest.raises(NotAuthorised):
+            create_production_vault(
+                tmp_path / "new.json", asked, People(consent=False), log, clock=CLOCK
+            )
+
+    def test_no_vault_without_its_trace(self, tmp_path: Path, log: Log) -> None:
+        log.full = True
+        path = tmp_path / "new.json"
+        with pytest.raises(NothingDoneError):
+            create_production_vault(path, lambda: PASSPHRASE, People(), log, clock=CLOCK)
         assert not path.exists()
 
     def test_an_existing_one_stays(self, filed_vault: SoftwareVault, log: Log) -> None:
         raw = filed_vault.path.read_bytes()
         with pytest.raises(VaultError):
-            create_production_vault(filed_vault.path, PASSPHRASE, People(), log, clock=CLOCK)
+            create_production_vault(
+                filed_vault.path, lambda: PASSPHRASE, People(), log, clock=CLOCK
+            )
         assert filed_vault.path.read_bytes() == raw
         assert log.outcomes == [("vault.create", "failed")]
 
@@ -375,6 +362,18 @@ class TestComponent:
             ceremony(vault, log, People("wang")).new_component(FIRST, booth)
         assert booth.log[-1] == "leave"
         assert log.outcomes == [("key.component", "failed")]
+        ((_, own),) = booth.shown
+        for event in (*log.given, *log.events):
+            assert (event.detail["carrier"], event.detail["check_value"]) == ("E-0001", own)
+
+    def test_nothing_is_shown_that_cannot_be_written_down(
+        self, vault: SoftwareVault, log: Log
+    ) -> None:
+        log.full = True
+        booth = Typist([])
+        with pytest.raises(NothingDoneError):
+            ceremony(vault, log, People("wang")).new_component(FIRST, booth)
+        assert booth.shown == []
 
     def test_nobody_signs_in_nothing_is_shown(self, vault: SoftwareVault, log: Log) -> None:
         booth = Typist([])

@@ -1,6 +1,6 @@
 """The work of the people who keep root keys: consent, deed, audit log, transcript."""
 
-from sscard_ic.keys.ceremony.ceremony import Ceremony, subject_of
+from sscard_ic.keys.ceremony.ceremony import Ceremony, HalfRotatedError, subject_of
 from sscard_ic.keys.ceremony.components import (
     Booth,
     Entry,
@@ -11,7 +11,14 @@ from sscard_ic.keys.ceremony.components import (
 from sscard_ic.keys.ceremony.gathering import Parts
 from sscard_ic.keys.ceremony.output import claimed
 from sscard_ic.keys.ceremony.production import create_production, create_production_vault
-from sscard_ic.keys.ceremony.record import AuditChain, Desk, UnrecordedError
+from sscard_ic.keys.ceremony.record import (
+    AuditChain,
+    Desk,
+    DoneError,
+    DoneUnconfirmedError,
+    NothingDoneError,
+    UnrecordedError,
+)
 from sscard_ic.keys.ceremony.specs import (
     Wanted,
     declared_keys,
@@ -27,7 +34,11 @@ __all__ = [
     "Booth",
     "Ceremony",
     "Desk",
+    "DoneError",
+    "DoneUnconfirmedError",
     "Entry",
+    "HalfRotatedError",
+    "NothingDoneError",
     "Part",
     "Parts",
     "Step",

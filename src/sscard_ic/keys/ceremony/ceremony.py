@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from sscard_ic.base.authority import Role
 from sscard_ic.base.clock import Clock, SystemClock
-from sscard_ic.base.errors import InputError, Text
+from sscard_ic.base.errors import InputError, SscardError, Text
 from sscard_ic.base.files import replace_file
 from sscard_ic.base.secret import Secret
 from sscard_ic.keys.ceremony import components, specs
@@ -19,7 +19,13 @@ from sscard_ic.keys.ceremony.gathering import Parts, collected
 from sscard_ic.keys.ceremony.output import claimed
 from sscard_ic.keys.ceremony.record import AuditChain, Deed, Desk, Recorder
 from sscard_ic.keys.ceremony.transcript import Transcript
-from sscard_ic.keys.errors import EnvironmentMismatchError, MissingCapabilityError
+from sscard_ic.keys.errors import (
+    DestroyedKeyError,
+    EnvironmentMismatchError,
+    MissingCapabilityError,
+    UnconfirmedError,
+    UnknownKeyError,
+)
 from sscard_ic.keys.inventory import KeyInfo, KeySpec
 from sscard_ic.keys.key_block import KeyBlock
 from sscard_ic.keys.new_keys import require_software, require_sound
@@ -36,6 +42,10 @@ class PassphraseHolder(Protocol):
     def change_passphrase(self, old: Secret, new: Secret) -> None:
         """Protect the same keys by ``new``; raises :class:`VaultError` for another ``old``."""
         ...
+
+
+class HalfRotatedError(SscardError):
+    """The new version is there; the last day of the old one is not set yet."""
 
 
 class Ceremony:
@@ -66,6 +76,7 @@ class Ceremony:
             "key.generate", subject_of(spec), *_TWO_PEOPLE, **_purpose(spec)
         )
         with self._recorder.written(deed):
+            self._recorder.given(deed)
             self._made(deed, self._store.generate(spec))
         return self._recorder.transcript(deed)
 
@@ -83,6 +94,7 @@ class Ceremony:
             self._recorder.written(deed),
             collected(self._recorder, deed, spec, parts) as values,
         ):
+            self._recorder.given(deed)
             self._made(deed, self._store.combine(spec, values, parts.expected))
         return self._recorder.transcript(deed)
 
@@ -99,16 +111,17 @@ class Ceremony:
                 own = components.component_check_value(spec, value)
                 try:
                     carrier = components.carrier_number(booth.carrier(part), spec)
+                    deed.detail.update(check_value=own, carrier=carrier)
+                    self._recorder.given(deed)
                     booth.show(part, value, own)
                 finally:
                     booth.leave()
-                deed.detail.update(check_value=own, carrier=carrier)
                 self._recorder.step(deed, "shown", person=custodian, carrier=carrier, value=own)
         finally:
             value.clear()
         return self._recorder.transcript(deed)
 
-    def require_rotatable(self, old: KeyInfo, new: KeySpec, last_day: date) -> KeySpec:
+    def require_rotatable(self, old: KeyInfo, new: KeySpec, last_day: date) -> KeyInfo:
         """``old`` with its last day; refuses to leave a day without a valid version."""
         self.require_new(new)
         if last_day < self._clock.today():
@@ -120,7 +133,7 @@ class Ceremony:
                 ),
                 where=old.name,
             )
-        if new.valid_from is not None and new.valid_from > last_day + timedelta(days=1):
+        if new.valid_from is not None and new.valid_from - last_day > timedelta(days=1):
             raise InputError(
                 Text(
                     f"{last_day} 至 {new.valid_from} 之间没有可用的版本",
@@ -137,27 +150,30 @@ class Ceremony:
     ) -> Transcript:
         """Put a new version beside ``old``, whose last day of use is ``last_day``.
 
-        Both are usable until then. Without ``parts`` the new version is generated.
+        Both are usable until then. Without ``parts`` the new version is generated. The new one
+        comes first: whatever ends the rotation half way, both can be used then. Raises
+        :class:`HalfRotatedError` when the last day of the old one is not set yet.
         """
         limited = self.require_rotatable(old, new, last_day)
         if parts is not None:
             require_software(new, self._place)
         deed = self._recorder.authorised(
-            "key.rotate", subject_of(new), *_TWO_PEOPLE, **_purpose(new), old=subject_of(old)
+            "key.rotate",
+            subject_of(new),
+            *_TWO_PEOPLE,
+            **_purpose(new),
+            old=subject_of(old),
+            old_check_value=old.check_value,
+            old_until=last_day.isoformat(),
         )
         with self._recorder.written(deed):
             if parts is None:
-                made = self._replaced(deed, old, limited, lambda: self._store.generate(new))
+                self._replaced(deed, limited, lambda: self._store.generate(new))
             else:
                 with collected(self._recorder, deed, new, parts) as values:
-                    made = self._replaced(
-                        deed,
-                        old,
-                        limited,
-                        lambda: self._store.combine(new, values, parts.expected),
+                    self._replaced(
+                        deed, limited, lambda: self._store.combine(new, values, parts.expected)
                     )
-            self._made(deed, *made)
-            deed.detail.update(old_check_value=made[1].check_value, old_until=last_day.isoformat())
         return self._recorder.transcript(deed)
 
     def set_validity(
@@ -174,6 +190,7 @@ class Ceremony:
             after=_days(changed),
         )
         with self._recorder.written(deed):
+            self._recorder.given(deed)
             self._made(deed, self._store.set_validity(*_place_of(key), valid_from, valid_until))
         return self._recorder.transcript(deed)
 
@@ -181,6 +198,7 @@ class Ceremony:
         """Overwrite a key for good."""
         deed = self._recorder.authorised("key.destroy", subject_of(key), *_TWO_PEOPLE)
         with self._recorder.written(deed):
+            self._recorder.given(deed)
             self._made(deed, self._store.destroy(*_place_of(key)))
         return self._recorder.transcript(deed)
 
@@ -201,6 +219,7 @@ class Ceremony:
                 under_check_value=under.check_value,
             )
             with self._recorder.written(deed, lasting=False):
+                self._recorder.given(deed)
                 block = self._store.export_block(*_place_of(key), under)
                 replace_file(out, block.to_text().encode("ascii") + b"\n")
                 deed.keys = (key, under)
@@ -212,7 +231,18 @@ class Ceremony:
         if block.environment != self._store.environment:
             raise _foreign(block, self._place)
         self.require_new(block.spec)
-        under = specs.find(self._store, block.under_name, block.under_version, "aes", self._place)
+        name, version = block.under_name, block.under_version
+        try:
+            under = specs.find(self._store, name, version, "aes", self._place)
+        except DestroyedKeyError:
+            raise
+        except UnknownKeyError as error:
+            command = f"sscard keys combine {name} --version {version} --use wrap"
+            error.hint = Text(
+                f"先以分量输入传输密钥：{command}",
+                f"bring the transport key in first, by its components: {command}",
+            )
+            raise
         require_use(under, "wrap", self._clock.today(), self._place)
         return under
 
@@ -227,6 +257,7 @@ class Ceremony:
             under=subject_of(under),
         )
         with self._recorder.written(deed):
+            self._recorder.given(deed)
             self._made(deed, self._store.import_block(block))
         return self._recorder.transcript(deed)
 
@@ -240,11 +271,13 @@ class Ceremony:
             hint=Text("加密机的 PIN 请用其工具更改", "change the PIN of an HSM by its tool"),
         )
 
-    def change_passphrase(self, old: Secret, new: Secret) -> Transcript:
-        """Protect the vault by another passphrase than ``old``."""
+    def change_passphrase(self, ask: Callable[[], tuple[Secret, Secret]]) -> Transcript:
+        """Protect the vault by another passphrase; ``ask``, after consent: the old, the new one."""
         vault = self.require_passphrase()
         deed = self._recorder.authorised("vault.passphrase", self._place, "custodian")
         with self._recorder.written(deed):
+            old, new = ask()
+            self._recorder.given(deed)
             vault.change_passphrase(old, new)
         return self._recorder.transcript(deed)
 
@@ -254,19 +287,29 @@ class Ceremony:
         deed.keys = keys
         deed.detail["check_value"] = keys[0].check_value
 
-    def _replaced(
-        self, deed: Deed, old: KeyInfo, limited: KeySpec, make: Callable[[], KeyInfo]
-    ) -> tuple[KeyInfo, KeyInfo]:
-        """The new and the old version; when the new one cannot be made, the old is as before."""
-        place = _place_of(old)
-        ending = self._store.set_validity(*place, limited.valid_from, limited.valid_until)
+    def _replaced(self, deed: Deed, limited: KeyInfo, make: Callable[[], KeyInfo]) -> None:
+        """The new version, and then the old one with its last day."""
+        self._recorder.given(deed)
+        last_day = deed.detail.pop("old_until")
         try:
             made = make()
-        except BaseException:
-            self._store.set_validity(*place, old.valid_from, old.valid_until)
+        except UnconfirmedError as error:
+            deed.detail.update(disk="unconfirmed", old_until="not set")
+            raise _half_rotated(deed, limited, error) from None
+        self._made(deed, made)
+        deed.detail["old_until"] = "not set"
+        try:
+            ended = self._store.set_validity(
+                *_place_of(limited), limited.valid_from, limited.valid_until
+            )
+        except UnconfirmedError:
+            deed.detail["old_until"] = last_day
             raise
-        self._recorder.step(deed, "old_key", value=ending.check_value)
-        return made, ending
+        except SscardError as error:
+            raise _half_rotated(deed, limited, error) from None
+        deed.detail["old_until"] = last_day
+        deed.keys = made, ended
+        self._recorder.step(deed, "old_key", value=ended.check_value)
 
 
 def subject_of(spec: KeySpec) -> str:
@@ -299,4 +342,24 @@ def _foreign(block: KeyBlock, place: str) -> EnvironmentMismatchError:
         ),
         where=block.spec.name,
         hint=Text("测试密钥与生产密钥不得混用", "test and production keys are never mixed"),
+    )
+
+
+def _half_rotated(deed: Deed, limited: KeyInfo, error: SscardError) -> HalfRotatedError:
+    old = subject_of(limited)
+    command = (
+        f"sscard keys validity {limited.name} --version {limited.version} "
+        f"--algorithm {limited.algorithm} --valid-until {limited.valid_until}"
+    )
+    return HalfRotatedError(
+        Text(
+            f"新版本 {deed.subject} 已存入，但旧版本 {old} 的末日尚未设定：{error.what.zh}",
+            f"the new version {deed.subject} is in, but the last day of {old} is not set yet: "
+            f"{error.what.en}",
+        ),
+        where=error.where,
+        hint=Text(
+            f"两个版本均可用，无需重新更换。请补设末日：{command}",
+            f"both can be used, do not rotate again; set the last day by: {command}",
+        ),
     )

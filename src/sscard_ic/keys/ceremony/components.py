@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Protocol
 
+from sscard_ic.base.authority import NotAuthorised
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.keys.errors import ComponentError
@@ -60,6 +61,10 @@ class Booth(Protocol):
 
     def refused(self, error: ComponentError, left: int) -> None:
         """Tell why what was typed is not accepted, and how often it may be typed again."""
+        ...
+
+    def unwelcome(self, error: NotAuthorised, left: int) -> None:
+        """Tell why another person must sign in, and how often that may be tried again."""
         ...
 
     def show(self, part: Part, component: Secret, check_value: str) -> None:

@@ -44,13 +44,16 @@ def collected(
         _require_custodians(deed, parts)
     values: list[Secret] = []
     custodians: list[str] = []
+    carriers: list[str] = []
     try:
         for number in range(1, parts.count + 1):
             parts.booth.call(number, parts.count)
-            custodians.append(_another(recorder, deed, custodians))
+            custodians.append(_another(recorder, deed, parts.booth, custodians))
             part = Part(number, parts.count, spec, custodians[-1])
             try:
-                values.append(_brought(recorder, deed, part, parts.booth, values))
+                carrier = _carrier(part, parts.booth, carriers)
+                carriers.append(carrier)
+                values.append(_brought(recorder, deed, part, carrier, parts.booth, values))
             finally:
                 parts.booth.leave()
         yield values
@@ -77,11 +80,13 @@ def _require_custodians(deed: Deed, parts: Parts) -> None:
     )
 
 
-def _another(recorder: Recorder, deed: Deed, before: Sequence[str]) -> str:
-    """The name of a custodian who has not typed a part yet."""
-    name = recorder.sign_in(deed, "custodian")
-    if name in before and recorder.needs_people:
-        raise NotAuthorised(
+def _another(recorder: Recorder, deed: Deed, booth: Booth, before: Sequence[str]) -> str:
+    """The name of a custodian who has not typed a part yet, asked for a few times."""
+    for left in reversed(range(components.TRIES)):
+        name = recorder.sign_in(deed, "custodian")
+        if name not in before or not recorder.needs_people:
+            return name
+        error = NotAuthorised(
             Text(
                 f"{name} 已输入过一个分量；每个分量须由不同的保管人输入",
                 f"{name} has typed a part already: each takes another custodian",
@@ -92,14 +97,46 @@ def _another(recorder: Recorder, deed: Deed, before: Sequence[str]) -> str:
                 "nothing was stored; begin again when enough custodians are there",
             ),
         )
-    return name
+        if not left:
+            raise error
+        recorder.refuse(deed, name, "same person")
+        booth.unwelcome(error, left)
+    raise AssertionError("the last try returns or raises")
+
+
+def _carrier(part: Part, booth: Booth, others: Sequence[str]) -> str:
+    """The number of the carrier of a part; each part has its own."""
+    for left in reversed(range(components.TRIES)):
+        carrier = components.carrier_number(booth.carrier(part), part.spec)
+        if carrier.casefold() not in (other.casefold() for other in others):
+            return carrier
+        error = ComponentError(
+            Text(
+                f"载体 {carrier} 已用于另一个分量",
+                f"the carrier {carrier} is that of another part",
+            ),
+            where=part.spec.name,
+            hint=Text(
+                "未保存任何内容。每个分量须有自己的载体；请核对编号后重新开始",
+                "nothing was stored; each part has a carrier of its own: compare the numbers and "
+                "begin again",
+            ),
+        )
+        if not left:
+            raise error
+        booth.refused(error, left)
+    raise AssertionError("the last try returns or raises")
 
 
 def _brought(
-    recorder: Recorder, deed: Deed, part: Part, booth: Booth, others: Sequence[Secret]
+    recorder: Recorder,
+    deed: Deed,
+    part: Part,
+    carrier: str,
+    booth: Booth,
+    others: Sequence[Secret],
 ) -> Secret:
     """One part, written down by the number of its carrier and its check value."""
-    carrier = components.carrier_number(booth.carrier(part), part.spec)
     value = _accepted(part, booth)
     if any(components.same(value, other, part.spec) for other in others):
         value.clear()

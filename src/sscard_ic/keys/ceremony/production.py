@@ -15,19 +15,19 @@ from sscard_ic.keys.vault import SoftwareVault
 
 def create_production_vault(
     path: Path,
-    passphrase: Secret,
+    passphrase: Callable[[], Secret],
     desk: Desk,
     audit: AuditChain,
     *,
     clock: Clock | None = None,
 ) -> Transcript:
-    """Make an empty production vault; a custodian and a supervisor consent.
+    """Make an empty production vault; a custodian and a supervisor consent, then its passphrase.
 
     Raises :class:`VaultError` when something is at ``path``.
     """
 
     def make() -> KeyService:
-        return SoftwareVault.create(path, passphrase, environment="production", keys=())
+        return SoftwareVault.create(path, passphrase(), environment="production", keys=())
 
     return create_production(str(path), make, desk, audit, clock=clock)
 
@@ -44,5 +44,6 @@ def create_production(
     recorder = Recorder("production", place, desk, audit, clock or SystemClock())
     deed = recorder.authorised("vault.create", place, "custodian", "supervisor")
     with recorder.written(deed):
+        recorder.given(deed)
         make().close()
     return recorder.transcript(deed)

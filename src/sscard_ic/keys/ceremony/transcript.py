@@ -66,7 +66,8 @@ class Transcript:
     machine: str
     program: str
     audit: str
-    """Number and hash of the last entry of the audit log, which covers this deed."""
+    """Number and hash of the last entry of the audit log, which covers this deed; empty where the
+    log could not be written."""
     file: str = ""
     """Name of the key block's file."""
 
@@ -92,7 +93,7 @@ class Transcript:
             "file": self.file or None,
             "machine": self.machine,
             "program": self.program,
-            "audit": self.audit,
+            "audit": self.audit or None,
         }
 
     def to_text(self) -> str:
@@ -119,7 +120,7 @@ class Transcript:
         yield ""
         yield _line("机器 machine", self.machine)
         yield _line("程序 program", self.program)
-        yield _line("审计日志 audit log", self.audit)
+        yield _line("审计日志 audit log", self.audit or "未写入 not written")
         yield ""
         yield "签名 signatures"
         for actor in self.actors:
