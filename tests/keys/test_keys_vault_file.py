@@ -17,8 +17,9 @@ from sscard_ic.crypto.published import published_test_key
 from sscard_ic.keys import CardKey, SoftwareVault, VaultError, create_test_vault, vault_format
 from sscard_ic.keys.hierarchy import RootKey
 from sscard_ic.keys.inventory import KeySpec
-from sscard_ic.keys.vault_contents import Contents, HeldKey
+from sscard_ic.keys.vault_contents import STORAGE_KEY_LENGTH, Contents, HeldKey
 from sscard_ic.keys.vault_format import VaultKeys
+from sscard_ic.keys.vault_records import RecordCipher, records_of
 
 _FEW = {
     "IRK": key("N1", "internal", algorithm="3des"),
@@ -407,6 +408,19 @@ def test_parts_of_two_vaults_do_not_fit(few: bytes, target: Path) -> None:
 
         error = _refused(target, _with(few, foreign)).what.en
         assert error.endswith(f"altered: {_RECORDS[number]} is damaged")
+
+
+def test_a_record_means_nothing_in_another_vault() -> None:
+    """Even under the same key: the number of the vault is bound in."""
+    key, value = Secret(bytes(range(32))), Secret(bytes(range(16)))
+    held = HeldKey(_root().info("test"), value)
+    storage = Secret(bytes(STORAGE_KEY_LENGTH))
+    contents = Contents.joined("test", CREATED, storage, [held])
+    _, record = records_of(contents, RecordCipher(key, b"1" * 16))
+    opened = RecordCipher(key, b"1" * 16).opened(record)
+    assert opened is not None
+    assert opened.reveal() == value.reveal()
+    assert RecordCipher(key, b"2" * 16).opened(record) is None
 
 
 # -- content that only a key holder could write ------------------------------------------------

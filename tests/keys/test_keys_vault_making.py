@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.keys.key_samples import KEYS, PASSPHRASE
 
+from sscard_ic.base import Secret
 from sscard_ic.keys import SoftwareVault, VaultError, create_test_vault
 
 
@@ -55,3 +56,25 @@ def test_a_folder_that_cannot_be_made(target: Path) -> None:
     target.write_bytes(b"a file")
     with pytest.raises(VaultError, match="cannot be read or written"):
         create_test_vault(target / "vault.json", PASSPHRASE, KEYS)
+
+
+def test_the_passphrase_of_production_keys_is_long(target: Path) -> None:
+    short, least = (Secret(("密码" * 6)[:length].encode()) for length in (11, 12))
+    words = "production vault has fewer than 12 characters"
+    with pytest.raises(VaultError, match=words) as caught:
+        SoftwareVault.create(target, short, environment="production")
+    assert caught.value.hint is not None
+    assert not target.exists()
+    vault = SoftwareVault.create(target, least, environment="production")
+    raw = target.read_bytes()
+    with pytest.raises(VaultError, match=words):
+        vault.change_passphrase(least, short)
+    assert target.read_bytes() == raw
+    vault.change_passphrase(least, PASSPHRASE)
+    SoftwareVault.open(target, PASSPHRASE).close()
+
+
+def test_the_passphrase_of_test_keys_is_any(target: Path) -> None:
+    vault = SoftwareVault.create(target, Secret(b"x"), environment="test")
+    vault.change_passphrase(Secret(b"x"), Secret(b"y"))
+    SoftwareVault.open(target, Secret(b"y")).close()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.keys.key_samples import CREATED, PASSPHRASE
@@ -33,9 +34,9 @@ from sscard_ic.keys import (
     require_key,
 )
 from sscard_ic.keys.errors import ComponentError, HardwareOnlyError, KeyExistsError
-from sscard_ic.keys.hierarchy import RootKey
+from sscard_ic.keys.hierarchy import RootKey, check_value
 from sscard_ic.keys.inventory import Environment, RootAlgorithm
-from sscard_ic.keys.key_block import KeyBlockError
+from sscard_ic.keys.key_block import KeyBlock, KeyBlockError, seal
 from sscard_ic.keys.medical import Credit
 from sscard_ic.keys.service import KeyService
 from sscard_ic.keys.store import KeyStore
@@ -235,6 +236,27 @@ def test_destroyed_control_keys_of_a_psam(target: Path) -> None:
         vault.load_psam_key(bytes(4), bytes(8), asked, "PSAMTRANSPORT", bytes(8))
 
 
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"valid_until": DAY - timedelta(days=1)}, ExpiredKeyError, "PSAMTRANSPORT version 1"),
+        ({"valid_from": DAY + timedelta(days=1)}, ExpiredKeyError, "not valid before"),
+        ({"use": "purchase"}, WrongPurposeError, "not to protect commands"),
+    ],
+)
+def test_control_keys_of_a_psam_that_may_not_protect(
+    target: Path, changes: dict[str, Any], error: type[SscardError], words: str
+) -> None:
+    control = replace(UK, name="PSAMTRANSPORT", version=1, level="maker", use="master")
+    vault = made(target, root(), root(replace(control, **changes)))
+    asked = PsamRoot("UKSSSE", 4, "650100", 2, "3des")
+    for call in (
+        partial(vault.sign_psam_command, bytes(4), "PSAMTRANSPORT", bytes(8)),
+        partial(vault.load_psam_key, bytes(4), bytes(8), asked, "PSAMTRANSPORT", bytes(8)),
+    ):
+        refused(vault, error, words, call)
+
+
 # -- key blocks --------------------------------------------------------------------------------
 
 
@@ -290,6 +312,18 @@ def test_blocks_of_the_other_environment(vault: SoftwareVault, target: Path) -> 
     )
     renamed = replace(block, environment="production")
     refused(production, KeyBlockError, "altered", lambda: production.import_block(renamed))
+
+
+@pytest.mark.parametrize(
+    "bits",
+    [bytes(16), b"\x01" * 16, UK_BITS[:8] * 2, bytes.fromhex("E0FEE0FEF1FEF1FE") + UK_BITS[:8]],
+)
+def test_a_weak_key_does_not_come_in_by_a_block(vault: SoftwareVault, bits: bytes) -> None:
+    """Its sender has the transport key, and seals what it likes."""
+    spec, value = replace(UK, version=9), Secret(bits)
+    sent = KeyBlock("test", spec, check_value("3des", value).hex().upper(), "ZMK", 1)
+    block = seal(sent, value, Secret(ZMK_BITS))
+    refused(vault, InputError, "UKSSSE version 9: a weak key", lambda: vault.import_block(block))
 
 
 # -- another passphrase ------------------------------------------------------------------------

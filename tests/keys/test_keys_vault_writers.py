@@ -217,6 +217,20 @@ def test_a_passphrase_that_another_process_changed(target: Path) -> None:
     assert names(reopened(target, new)) == [("UKSSSE", 4)]
 
 
+def test_a_key_of_another_process_stays_when_the_passphrase_changes(target: Path) -> None:
+    """It is known here, too, afterwards, and what was destroyed is so here."""
+    mine, other = reopened(target), reopened(target)
+    other.generate(own_key(1, 1))
+    other.destroy("UKSSSE", 4, "3des")
+    new = Secret(b"another passphrase")
+    mine.change_passphrase(PASSPHRASE, new)
+    assert mine.keys() == other.keys() == reopened(target, new).keys()
+    assert names(mine) == [("UKSSSE", 4), ("WRITER1", 1)]
+    mine.require_key("WRITER1", 1, "3des")
+    with pytest.raises(DestroyedKeyError):
+        mine.require_key("UKSSSE", 4, "3des")
+
+
 def test_an_older_copy_that_was_put_back(target: Path) -> None:
     """Whoever has the vault open notices; a change would bring destroyed keys back to life."""
     older = target.read_bytes()

@@ -13,6 +13,10 @@ class VaultError(InputError):
     """A vault file cannot be made, read or trusted."""
 
 
+class UnconfirmedError(VaultError):
+    """A change is in the vault's file, and the disk did not confirm that it lasts."""
+
+
 class KeyExistsError(InputError):
     """A key of this name, version and algorithm is there, or was."""
 

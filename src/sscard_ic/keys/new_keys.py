@@ -147,6 +147,20 @@ def is_weak(spec: KeySpec, value: Secret) -> bool:
     return len(set(halves)) != len(halves) or any(half in _WEAK for half in halves)
 
 
+def require_strong(spec: KeySpec, value: Secret, where: str = "") -> None:
+    """Refuse a key made elsewhere that :func:`is_weak`."""
+    if is_weak(spec, value):
+        raise _unsound(
+            spec,
+            where,
+            Text(
+                "弱密钥（全零、DES 弱密钥，或 3DES 两半相同）",
+                "a weak key (zeros, weak for DES, or 3DES with equal halves)",
+            ),
+            Text("未保存；请交来密钥的一方重新生成", "not stored; let its sender make another key"),
+        )
+
+
 def _joined(spec: KeySpec, components: Sequence[Secret]) -> Secret:
     value = bytearray(spec.length)
     for component in components:

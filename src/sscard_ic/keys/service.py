@@ -10,6 +10,7 @@ from sscard_ic.base.sealing import Digester, Sealer
 from sscard_ic.keys.errors import EnvironmentMismatchError
 from sscard_ic.keys.inventory import Environment, KeyInfo
 
+
 @runtime_checkable
 class SelfChecking(Protocol):
     """A key service that can tell what does not fit together where its keys are."""

@@ -186,7 +186,7 @@ class SoftwareVault(HostService):
         return psam_loading.loading_command(head, b"", self._psam_protector(transport, challenge))
 
     def _psam_protector(self, transport: str, challenge: bytes) -> MessageKey:
-        self.require_key(transport, 1, "3des")
+        self._require(transport, 1, "3des", "protect")
         key = self._hierarchy.root(transport, 1).value.reveal()
         return message_key("3des", key, challenge, "card_key")
 
@@ -256,7 +256,7 @@ class SoftwareVault(HostService):
         def taken(contents: Contents) -> Contents:
             contents.require_free(spec, self.place)
             kbpk = self._kbpk(contents, (block.under_name, block.under_version, "aes"))
-            return contents.with_key(self._new(spec, _unsealed(block, kbpk), "block"))
+            return contents.with_key(self._new(spec, _unsealed(block, kbpk, self.place), "block"))
 
         return self._changed(spec, taken)
 
@@ -396,9 +396,14 @@ def _foreign(block: KeyBlock, environment: Environment) -> EnvironmentMismatchEr
     )
 
 
-def _unsealed(block: KeyBlock, kbpk: Secret) -> Secret:
+def _unsealed(block: KeyBlock, kbpk: Secret, place: str) -> Secret:
     value = key_block.unseal(block, kbpk)
     if check_value(block.spec.algorithm, value).hex().upper() != block.check_value:
         value.clear()
         raise key_block.altered(block)
+    try:
+        new_keys.require_strong(block.spec, value, place)
+    except BaseException:
+        value.clear()
+        raise
     return value

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sscard_ic.base.errors import Text, os_reason
 from sscard_ic.base.files import replace_file
-from sscard_ic.keys.errors import VaultError
+from sscard_ic.keys.errors import UnconfirmedError, VaultError
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of a vault file: some thirty thousand keys."""
@@ -165,9 +165,9 @@ def _holds(path: Path, raw: bytes) -> bool:
     return False
 
 
-def _unconfirmed(path: Path, error: OSError) -> VaultError:
+def _unconfirmed(path: Path, error: OSError) -> UnconfirmedError:
     reason = os_reason(error)
-    return VaultError(
+    return UnconfirmedError(
         Text(
             f"更改已写入密钥库文件，但磁盘未确认已保存（{reason.zh}）",
             f"the change is in the vault, but the disk did not confirm that it lasts ({reason.en})",

@@ -10,8 +10,12 @@ from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.keys import vault_disk, vault_format
 from sscard_ic.keys.errors import VaultError
+from sscard_ic.keys.inventory import Environment
 from sscard_ic.keys.vault_contents import Contents
 from sscard_ic.keys.vault_format import Head, VaultKeys
+
+PASSPHRASE_CHARACTERS = 12
+"""Fewest of a production vault: whoever copies the file may guess for years. Test keys: any."""
 
 _OPEN_ANEW = Text("请重新打开密钥库（重新运行命令）", "open the vault anew: run the command again")
 
@@ -29,7 +33,7 @@ class VaultFile:
     def create(cls, path: Path, passphrase: Secret, contents: Contents) -> VaultFile:
         """Write the first generation; an existing file is never overwritten."""
         where = str(path)
-        _require_some(passphrase, where)
+        _require_good(passphrase, contents.environment, where)
         keys = VaultKeys.fresh(passphrase)
         number = vault_format.new_vault_number()
         first = vault_format.written(contents, number, 1, keys)
@@ -109,7 +113,7 @@ class VaultFile:
         """
         keys = self._keys
         if passphrase is not None:
-            _require_some(passphrase, str(self._path))
+            _require_good(passphrase, contents.environment, str(self._path))
             keys = VaultKeys.fresh(passphrase)
         head = self._head
         following = vault_format.written(contents, head.vault, head.generation + 1, keys)
@@ -145,10 +149,21 @@ class VaultFile:
         )
 
 
-def _require_some(passphrase: Secret, where: str) -> None:
+def _require_good(passphrase: Secret, environment: Environment, where: str) -> None:
     if not len(passphrase):
         raise VaultError(
             Text("口令不能为空", "the passphrase is empty"),
             where=where,
             hint=Text("请输入口令", "type a passphrase"),
+        )
+    characters = len(passphrase.reveal().decode(errors="surrogateescape"))
+    if environment == "production" and characters < PASSPHRASE_CHARACTERS:
+        least = PASSPHRASE_CHARACTERS
+        raise VaultError(
+            Text(
+                f"生产密钥库的口令少于 {least} 个字符",
+                f"the passphrase of a production vault has fewer than {least} characters",
+            ),
+            where=where,
+            hint=Text("请换一个更长的口令，例如几个词", "choose a longer one, as several words"),
         )

@@ -229,6 +229,22 @@ def single_des_block(spec: KeySpec, where: str) -> HsmError:
     )
 
 
+def other_environment(held: Environment, said: Environment, where: str) -> EnvironmentMismatchError:
+    """The token holds keys of another environment than the settings say."""
+    kind = {"test": "测试", "production": "生产"}[held]
+    return EnvironmentMismatchError(
+        Text(
+            f"令牌中是{kind}密钥，而设置写明 environment = {said}",
+            f"the token holds {held} keys; the settings say environment = {said}",
+        ),
+        where=where,
+        hint=Text(
+            "改正 sscard.toml 的 keys.pkcs11.environment，或另选令牌",
+            "correct keys.pkcs11.environment in sscard.toml, or choose another token",
+        ),
+    )
+
+
 def foreign_key(spec: KeySpec, environment: Environment, where: str) -> EnvironmentMismatchError:
     """A key of one environment is, or should come, into a token of the other."""
     return EnvironmentMismatchError(

@@ -189,7 +189,10 @@ def not_prepared(where: str) -> HsmError:
     return HsmError(
         Text("令牌尚未为本程序准备", "the token was not prepared for this program"),
         where=where,
-        hint=Text("先用 sscard keys init 准备令牌", "prepare it: sscard keys init"),
+        hint=Text(
+            "先准备令牌：sscard keys init --test 或 --production",
+            "prepare it: sscard keys init --test, or --production",
+        ),
     )
 
 

@@ -10,14 +10,13 @@ from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.keys.inventory import TRANSPORT
 from sscard_ic.keys.pkcs11.cryptoki import Mechanism
 from sscard_ic.keys.pkcs11.derivation import Derivation
-from sscard_ic.keys.pkcs11.errors import lacks_mechanism
+from sscard_ic.keys.pkcs11.errors import lacks_mechanism, other_environment
 from sscard_ic.keys.pkcs11.mechanisms import Ciphers
 from sscard_ic.keys.pkcs11.settings import Pkcs11Settings
 from sscard_ic.keys.pkcs11.store import Pkcs11Store
 from sscard_ic.keys.pkcs11.token import OpenToken
 from sscard_ic.keys.policy import require_usable
 from sscard_ic.keys.sealer import Digester, StorageSealer
-from sscard_ic.keys.service import require_environment
 
 
 class Pkcs11Service(Pkcs11Store):
@@ -32,7 +31,8 @@ class Pkcs11Service(Pkcs11Store):
         super().__init__(token, Ciphers(settings), clock)
         self._settings = settings
         self._derivation = Derivation(token, self._ciphers, self._keyring)
-        require_environment(self, settings.environment, str(settings.module))
+        if self.environment != settings.environment:
+            raise other_environment(self.environment, settings.environment, self.place)
         ledger_key = self._storage.ledger_key()
         self._sealer = StorageSealer(ledger_key)
         self._digester = Digester(ledger_key)
