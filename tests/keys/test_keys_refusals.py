@@ -361,9 +361,8 @@ def test_test_keys_and_a_profile_of_production(services: Services, implementatio
 
 
 def test_production_keys_and_a_profile_of_tests(tmp_path: Path) -> None:
-    vault = SoftwareVault.create(
-        tmp_path / "vault.json", PASSPHRASE, environment="production", keys=()
-    )
+    secret = Secret(b"several words of production")
+    vault = SoftwareVault.create(tmp_path / "vault.json", secret, environment="production")
     with pytest.raises(EnvironmentMismatchError, match="the profile is of test") as caught:
         require_environment(vault, "test", "dalian")
     assert_clear(caught.value)

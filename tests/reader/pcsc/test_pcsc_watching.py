@@ -104,3 +104,14 @@ def test_a_slot_asks_whether_it_is_still_to_wait() -> None:
     answers = iter((True, False))
     assert not slot.wait_card(still=lambda: next(answers))
     slot.close()
+
+
+def test_a_service_that_refuses_on_its_way_down() -> None:
+    scard = FakeScard()
+    with ReaderMonitor(scard=scard) as monitor:
+        monitor.readers()
+        scard.SCardEstablishContext = lambda scope: (0x8010006A, 0)  # type: ignore[method-assign]
+        scard.SCardListReaders = lambda *given: (0x8010006A, [])  # type: ignore[method-assign]
+        assert monitor.wait(PATIENCE) == (ReaderEvent("service stopped"),)
+        with pytest.raises(AccessDenied):
+            monitor.wait(PATIENCE)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
-from sscard_ic.reader.errors import NoService
+from sscard_ic.reader.errors import AccessDenied, NoService, ReaderError
 from sscard_ic.reader.pcsc.binding import (
     E_UNKNOWN_READER,
     NOTIFICATION,
@@ -79,6 +79,7 @@ class ReaderMonitor:
         self._watch = Watch(self._scard)
         self._known: dict[str, Look] = {}
         self._running = True
+        self._admitted = False
         self._notified = True
 
     def readers(self) -> tuple[ReaderState, ...]:
@@ -90,7 +91,7 @@ class ReaderMonitor:
             self._known = self._watch.ask(_look_around)
         except ScardError as error:
             raise failure(error.code, "", self._scard.SCardGetErrorMessage(error.code)) from None
-        self._running = True
+        self._running = self._admitted = True
         return tuple(
             _reader_state(name, index, look)
             for index, (name, look) in enumerate(self._known.items())
@@ -139,15 +140,23 @@ class ReaderMonitor:
             seen = self._watch.ask(_look_around)
         except ScardError as error:
             reason = failure(error.code, "", self._scard.SCardGetErrorMessage(error.code))
-            if not isinstance(reason, NoService):
+            if not self._is_stopping(reason):
                 raise reason from None
             stopped, self._running = self._running, False
             self._known = {}
             return [ReaderEvent("service stopped")] if stopped else []
         events = [] if self._running else [ReaderEvent("service started")]
         events += _differences(self._known, seen)
-        self._known, self._running = seen, True
+        self._known, self._running, self._admitted = seen, True, True
         return events
+
+    def _is_stopping(self, reason: ReaderError) -> bool:
+        """Whether the service is going, or gone.
+
+        On its way down it may refuse, once, a program that it has admitted before.
+        """
+        refused = isinstance(reason, AccessDenied) and self._admitted and self._running
+        return refused or isinstance(reason, NoService)
 
     def _pause(self, seconds: float) -> None:
         """Wait until a reader's state changes, readers come or go, or ``seconds`` are over."""
