@@ -1,11 +1,8 @@
-"""Key-loading commands of the worked initialisation, by a service that holds its keys."""
+"""Key-loading commands and what a card gets out of them; vectors: tests/keys/suites."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support.fixed_keys import FixedKeys
@@ -15,9 +12,6 @@ from sscard_ic.base import Secret
 from sscard_ic.crypto.suites import SUITES, Algorithm
 from sscard_ic.keys import CardKey, Mode, Protection
 
-_VECTORS = tomllib.loads(
-    (Path(__file__).parents[1] / "vectors" / "key_loading.toml").read_text(encoding="utf-8")
-)
 _FACTOR = bytes.fromhex("86535119000013DF")
 _UNDER = CardKey("MKSSSE", 1, "511900", _FACTOR)
 _FAMILIES: tuple[Algorithm, ...] = ("3des", "sm4")
@@ -25,36 +19,8 @@ _FAMILIES: tuple[Algorithm, ...] = ("3des", "sm4")
 
 @pytest.fixture(scope="module")
 def worked() -> FixedKeys:
-    """The vectors give card keys."""
-    return FixedKeys({row["name"]: bytes.fromhex(row["bits"]) for row in _VECTORS["load"]})
-
-
-@pytest.mark.parametrize("row", _VECTORS["load"], ids=lambda row: row["source"])
-def test_vector(worked: FixedKeys, row: dict[str, Any]) -> None:
-    algorithm = row.get("algorithm", "3des")
-    protection = Protection("plain")
-    if row["mode"] != "plain":
-        iv = bytes.fromhex(row.get("iv", "00" * 8))
-        protection = Protection(row["mode"], under=replace(_UNDER, algorithm=algorithm), iv=iv)
-    command = worked.load_key(
-        bytes.fromhex(row["head"]),
-        bytes.fromhex(row["header"]),
-        CardKey(row["name"], 1, "511900", _FACTOR, algorithm),
-        protection,
-    )
-    assert command.reveal().hex().upper() == row["command"]
-    assert row["command"] not in f"{command} {command!r}"
-
-
-def test_pin_vector(worked: FixedKeys) -> None:
-    row = _VECTORS["pin"]
-    command = worked.load_pin(
-        bytes.fromhex(row["head"]),
-        bytes.fromhex(row["header"]),
-        Secret(bytes.fromhex(row["block"])),
-        Protection("plain"),
-    )
-    assert command.reveal().hex().upper() == row["command"]
+    """The control key of ref 11 §8."""
+    return FixedKeys({"MKSSSE": bytes.fromhex("11" * 16)})
 
 
 @pytest.mark.parametrize("mode", ["plain_mac", "enciphered", "enciphered_mac"])

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.simulator.psams import open_psam
 from tests.simulator.psams import psam as vector_psam
 from tests.support.plant import Issued
@@ -23,20 +21,15 @@ from sscard_ic.crypto.secure_messaging import Method
 from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.keys import (
     CardKey,
-    MessageProtector,
     NoPsamKeyError,
     NotPsamError,
     PsamAlgorithmError,
     PsamError,
     SoftwareVault,
     UnknownKeyError,
-    authenticator,
-    key_loader,
     require_key,
 )
-from sscard_ic.keys.capabilities import KeyHolder
-from sscard_ic.keys.errors import MissingCapabilityError
-from sscard_ic.keys.medical import Debiter, DebitMac, Purchase
+from sscard_ic.keys.medical import DebitMac, Purchase
 from sscard_ic.keys.psam import Psam
 from sscard_ic.profile import Key, PsamProfile, load_psam
 from sscard_ic.reader import open_session
@@ -88,15 +81,6 @@ def psam(wire: Wire) -> Psam:
     return Psam(wire, KEYS, TODAY)
 
 
-def test_what_it_offers(psam: Psam) -> None:
-    assert authenticator(psam) is psam
-    assert isinstance(psam, Debiter)
-    assert isinstance(psam, MessageProtector)
-    assert isinstance(psam, KeyHolder)
-    with pytest.raises(MissingCapabilityError, match="Psam"):
-        key_loader(psam)
-
-
 @pytest.mark.parametrize(
     ("name", "algorithm"), [each for each in of_type(7, 8) if IN_PSAM[each[0]].use != "mac"]
 )
@@ -115,40 +99,6 @@ def test_message_macs_are_those_of_the_vault(
     key, challenge, data = key_of(name, algorithm), bytes(range(8)), bytes(range(15))
     expected = vault.answer_mac(key, data, challenge, method)
     assert psam.answer_mac(key, data, challenge, method) == expected
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("algorithm", ["3des", "sm4"])
-@settings(max_examples=30)
-@given(
-    challenge=st.binary(min_size=4, max_size=8),
-    text=st.binary(min_size=8, max_size=8),
-    data=st.binary(max_size=200),
-    factor=st.binary(min_size=8, max_size=8),
-    division_code=st.text("0123456789", min_size=6, max_size=6),
-)
-def test_any_input_gives_what_the_vault_gives(
-    psam: Psam,
-    vault: SoftwareVault,
-    algorithm: Algorithm,
-    method: Method,
-    challenge: bytes,
-    text: bytes,
-    data: bytes,
-    factor: bytes,
-    division_code: str,
-) -> None:
-    """Whatever the factors: below a province's root for its keys, below the PSAM's for others."""
-    key = CardKey("UKSSSE", 1, division_code, factor, algorithm)
-    whole = challenge.ljust(8, b"\x01")
-    assert psam.cryptogram(key, whole, text) == vault.cryptogram(key, whole, text)
-    expected = vault.answer_mac(key, data, challenge, method)
-    assert psam.answer_mac(key, data, challenge, method) == expected
-    pin = Secret(data[:7])
-    asked = key, bytes.fromhex("84240001"), pin, challenge, method
-    for enciphered in (True, False):
-        expected = vault.protect_command(*asked, enciphered=enciphered)
-        assert psam.protect_command(*asked, enciphered=enciphered) == expected
 
 
 @pytest.mark.parametrize("roots", ["nation", "province", "city"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.keys.suites.holdings import key_of, vectors
-from tests.keys.suites.offers import offering, with_rows
+from tests.keys.suites.offers import each_offering, offering, with_rows
 from tests.keys.suites.services import Services
 
 from sscard_ic.base import Secret
@@ -104,6 +104,15 @@ def test_plain_records_of_mcos_have_no_filling(
     plain = bytes.fromhex(row["apdu"])
     service, key = services.for_bits(implementation, "3des", row["bits"])
     command = service.load_key(plain[:4], plain[5:13], key, Protection("plain", 0x80), filled=0)
+    assert command.reveal() == plain
+
+
+@pytest.mark.parametrize("implementation", each_offering("KeyLoader"))
+def test_the_pin_of_mcos_is_filled_to_eight_bytes(services: Services, implementation: str) -> None:
+    plain = bytes.fromhex(MCOS["plain_pin"]["apdu"])
+    pin, protection = Secret(bytes.fromhex("123456")), Protection("plain", 0x80)
+    service = services.held(implementation)
+    command = service.load_pin(plain[:4], plain[5:13], pin, protection, filled=8)
     assert command.reveal() == plain
 
 

@@ -72,6 +72,13 @@ def test_asking_for_it(services: Services, implementation: str, capability: str)
     assert caught.value.render("zh") != caught.value.render("en")
 
 
+@pytest.mark.parametrize("capability", ACCESSORS)
+def test_asking_something_else_for_it(capability: str) -> None:
+    with pytest.raises(MissingCapabilityError) as caught:
+        ACCESSORS[capability](object())
+    assert caught.value.hint is not None
+
+
 @pytest.mark.parametrize("implementation", WITHOUT_SM4)
 def test_no_sm4(services: Services, implementation: str) -> None:
     """SoftHSM has none: what would need it is refused in words, in front of a service too."""
