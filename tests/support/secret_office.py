@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -133,9 +134,10 @@ class SecretOffice:
         program: str = "from sscard_ic.cli import main; main()",
         stdin: str = "",
         env: Mapping[str, str] | None = None,
+        cold: bool = False,
     ) -> Done:
         """A command that ends with ``code``."""
-        done = self.watched.run(name, *arguments, program=program, stdin=stdin, env=env)
+        done = self.watched.run(name, *arguments, program=program, stdin=stdin, env=env, cold=cold)
         assert done.code == code, f"{name}: {done.code}\n{done.stderr}\n{done.stdout}"
         return done
 
@@ -174,12 +176,24 @@ class SecretOffice:
         ]
 
 
+def together(*work: Callable[[], None]) -> None:
+    """Pieces of work that do not wait for each other."""
+    with ThreadPoolExecutor(len(work)) as pool:
+        for done in [pool.submit(each) for each in work]:
+            done.result()
+
+
+def know_roots(office: SecretOffice, roots: Iterable[RootKey]) -> None:
+    """None of these is to be found anywhere."""
+    office.know(
+        {f"root {key.name} {key.version} {key.algorithm}": key.value.reveal() for key in roots}
+    )
+
+
 def vault_of(office: SecretOffice, roots: list[RootKey]) -> Callable[[], SoftwareVault]:
     """A vault of these roots under a random passphrase, made here; how to open it."""
     path = office.home / "vault.json"
     secret = Secret(office.text("passphrase").encode())
     SoftwareVault.create(path, secret, environment="test", keys=roots).close()
-    office.know(
-        {f"root {key.name} {key.version} {key.algorithm}": key.value.reveal() for key in roots}
-    )
+    know_roots(office, roots)
     return lambda: SoftwareVault.open(path, Secret(office.text("passphrase").encode()))

@@ -95,17 +95,26 @@ def _views(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _decoded(text: bytes) -> Iterator[tuple[str, bytes]]:
     packed = _PREFIXES.sub(b"", text).translate(None, _SEPARATORS)
-    for run in _HEX.findall(packed):
-        for nibble in (0, 1):
-            digits = run[nibble:]
-            yield "hex", bytes.fromhex(digits[: len(digits) // 2 * 2].decode())
+    runs = _HEX.findall(packed)
+    for nibble in (0, 1):
+        yield "hex", _joined(bytes.fromhex(_whole(run[nibble:], 2).decode()) for run in runs)
     packed = text.translate(None, b"\r\n").replace(b"-", b"+").replace(b"_", b"/")
-    for run in _BASE64.findall(packed):
-        for start in range(4):
-            whole = run[start:][: (len(run) - start) // 4 * 4]
-            yield "Base64", base64.b64decode(whole)
+    runs = _BASE64.findall(packed)
+    for start in range(4):
+        yield "Base64", _joined(base64.b64decode(_whole(run[start:], 4)) for run in runs)
     if _ESCAPED.search(text):
         yield "escapes", _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), text)
-    for listed in _LISTED.findall(text):
-        values = [int(number) for number in re.findall(rb"\d+", listed)]
-        yield "a list of numbers", bytes(value for value in values if value < 256)
+    lists = (re.findall(rb"\d+", listed) for listed in _LISTED.findall(text))
+    yield (
+        "a list of numbers",
+        _joined(bytes(int(each) % 256 for each in listed) for listed in lists),
+    )
+
+
+def _whole(run: bytes, unit: int) -> bytes:
+    return run[: len(run) // unit * unit]
+
+
+def _joined(parts: Iterable[bytes]) -> bytes:
+    """Apart from each other, so that no end and beginning make a secret."""
+    return bytes(_WINDOW).join(parts)

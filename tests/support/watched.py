@@ -7,6 +7,7 @@ removed or replaced, and the arguments of programs that are started; a watcher b
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.warm import WarmPool
 
 _OFTEN = 0.02
 """Seconds between two looks."""
@@ -103,7 +106,10 @@ class Watched:
             "HOME": str(folder),
             **env,
         }
-        self._number = 0
+        self._numbers = itertools.count(1)
+        self._typed = folder.with_name(f"{folder.name}-typed")
+        self._typed.mkdir()
+        self._pool = WarmPool()
 
     def run(
         self,
@@ -112,29 +118,63 @@ class Watched:
         program: str = "from sscard_ic.cli import main; main()",
         stdin: str = "",
         env: Mapping[str, str] | None = None,
+        cold: bool = False,
     ) -> Done:
-        """Run ``sscard`` with ``arguments``; its output is kept in files of this name."""
-        self._number += 1
-        stem = f"{self._number:03d}-{name}"
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**self.env, **(env or {})},
-            cwd=self.folder,
-        )
-        with self._watching(process.pid, stem):
-            out, err = process.communicate(stdin.encode())
-        (self.shown / f"{stem}.stdout").write_bytes(out)
-        (self.shown / f"{stem}.stderr").write_bytes(err)
-        texts = (raw.decode("utf-8", errors="replace") for raw in (out, err))
-        return Done(name, process.returncode, *texts)
+        """Run ``sscard`` with ``arguments``; its output is kept in files of this name.
+
+        ``cold``: as a program of its own from the beginning, which a process list shows with its
+        arguments.
+        """
+        stem = f"{next(self._numbers):03d}-{name}"
+        given = self._typed / stem
+        given.write_text(stdin)
+        files = [given, self.shown / f"{stem}.stdout", self.shown / f"{stem}.stderr"]
+        start = self._cold if cold else self._warm
+        code = start(stem, program, arguments, {**self.env, **(env or {})}, files)
+        out, err = (path.read_text("utf-8", errors="replace") for path in files[1:])
+        return Done(name, code, out, err)
+
+    def _cold(
+        self,
+        stem: str,
+        program: str,
+        words: tuple[str, ...],
+        env: dict[str, str],
+        files: list[Path],
+    ) -> int:
+        with files[0].open("rb") as given, files[1].open("wb") as out, files[2].open("wb") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-c", program, *words],
+                stdin=given,
+                stdout=out,
+                stderr=err,
+                env=env,
+                cwd=self.folder,
+            )
+            with self._watching(process.pid, stem):
+                return process.wait()
+
+    def _warm(
+        self,
+        stem: str,
+        program: str,
+        words: tuple[str, ...],
+        env: dict[str, str],
+        files: list[Path],
+    ) -> int:
+        with (
+            self._pool.one(self.env, self.folder) as warm,
+            self._watching(warm.start(program, words, env, files), stem),
+        ):
+            return warm.wait()
+
+    def close(self) -> None:
+        """End what waits for programs to run."""
+        self._pool.close()
 
     def keep(self, name: str, text: str) -> None:
         """What was shown elsewhere, as on a terminal."""
-        self._number += 1
-        (self.shown / f"{self._number:03d}-{name}").write_text(text, encoding="utf-8")
+        (self.shown / f"{next(self._numbers):03d}-{name}").write_text(text, encoding="utf-8")
 
     def written(self) -> list[Path]:
         """Every file below the folder but card images."""
@@ -154,16 +194,16 @@ class Watched:
 
     def _watch(self, pid: int, stem: str, over: threading.Event) -> None:
         seen: set[bytes] = set()
-        copied: set[tuple[str, int]] = set()
+        copied: dict[Path, int] = {}
         while True:
             ended = over.is_set()
             seen.update(_command_lines(pid))
             for path in (*self.tmp.rglob("*"), *self.folder.glob("home/*-wal")):
                 with suppress(OSError):
-                    place = (str(path), path.stat().st_size)
-                    if path.is_file() and place not in copied:
-                        copied.add(place)
-                        shutil.copyfile(path, self.kept / f"{stem}-{len(copied)}-{path.name}")
+                    size = path.stat().st_size
+                    if path.is_file() and copied.get(path, -1) < size:
+                        copied[path] = size  # what grows is kept once
+                        shutil.copyfile(path, self.kept / f"{stem}-{path.name}")
             if ended:
                 break
             over.wait(_OFTEN)
