@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tests.support.plant import DATA, SAMPLES
+from tests.support.remembered_scrypt import remember
 from tests.support.softhsm import in_a_process_of_its_own
 from tests.support.token_home import listed, listed_without_token, token_home
 
@@ -73,6 +74,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Works:
     works.done("batch", "prepare", BATCH)
     new_blank(load("dalian"), works.folder / "deck")
     return works
+
+
+@pytest.fixture(autouse=True)
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vaults are opened again and again by one passphrase."""
+    remember(monkeypatch)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from tests.keys.suites.holdings import DERIVED, ROOT, key_of
 from tests.keys.suites.implementations import Store
 from tests.keys.suites.offers import offering
+from tests.support.remembered_scrypt import remember
 
 from sscard_ic.base import Secret, SscardError
 from sscard_ic.crypto import aes
@@ -38,6 +39,12 @@ EACH = pytest.mark.parametrize(("implementation", "algorithm"), offering("KeySto
 ONCE = pytest.mark.parametrize(
     "implementation", dict.fromkeys(name for name, _ in offering("KeyStore"))
 )
+
+
+@pytest.fixture(autouse=True)
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vaults are opened again and again by one passphrase."""
+    remember(monkeypatch)
 
 
 @pytest.fixture
