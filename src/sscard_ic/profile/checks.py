@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.positions import Key as Loc
 from sscard_ic.profile.access import AccessRule
+from sscard_ic.profile.certificate import check_certificate
 from sscard_ic.profile.codes import CodeTable
 from sscard_ic.profile.forms import CALENDAR_LENGTHS
 from sscard_ic.profile.imports import ImportFormat
@@ -67,6 +68,7 @@ def check_structure(structure: Structure, codes: Mapping[str, CodeTable]) -> Ite
         yield _unknown(("pin_directory",), structure.pin_directory, structure.directories)
     yield from _check_keys(structure)
     yield from check_medical(structure)
+    yield from check_certificate(structure)
     yield from _check_rewriting(structure)
     names: dict[tuple[str | None, object], str] = {}
     for name, directory in structure.directories.items():

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from sscard_ic.codec.tlv import Record
 from sscard_ic.profile.access import AccessRule
+from sscard_ic.profile.certificate import CertificateApplication
 from sscard_ic.profile.fields import HexByte, HexBytes, HexWord, Rule, Strict, Title
 from sscard_ic.profile.medical import Medical
 
@@ -238,6 +239,14 @@ class Structure(Strict):
     rewriting: Rewriting | None = None
     medical: Medical | None = None
     """The medical account (ref 12); None on a card without one."""
+    certificate_application: Literal["none", "present"] = "none"
+    """Whether the chip bears the certificate application; its mask says so, no dialect does."""
+    certificate: CertificateApplication | None = None
+
+    @property
+    def certificates(self) -> CertificateApplication | None:
+        """The certificate application (ref 02 §8); None on a card without one."""
+        return self.certificate if self.certificate_application == "present" else None
 
     def locate_all(self) -> Iterator[Located]:
         """Every item of every file, in card order."""
