@@ -11,7 +11,8 @@ import pytest
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "setup-parts"
 PACKAGES = (
-    "pcscd vsmartcard-vpcd libpcsclite-dev gcc libc6-dev python3-dev opensc pcsc-tools softhsm2"
+    "pcscd vsmartcard-vpcd libpcsclite-dev gcc libc6-dev python3-dev opensc pcsc-tools softhsm2 "
+    "openssl"
 )
 INSTALL = "apt-get install -y --no-install-recommends"
 LISTENING = "00000000deadbeef: 00000002 00000000 00010000 0001 01 4711 /run/pcscd/pcscd.comm\n"
@@ -83,7 +84,7 @@ def test_nothing_to_do(box: Machine) -> None:
 
 
 def test_only_what_is_missing_is_installed(box: Machine) -> None:
-    box.has("pcscd libpcsclite-dev gcc-12 libc6-dev python3-dev opensc softhsm2")
+    box.has("pcscd libpcsclite-dev gcc-12 libc6-dev python3-dev opensc softhsm2 openssl")
     code, said = box.run()
     assert code == 0
     assert "vsmartcard-vpcd gcc pcsc-tools" in said
@@ -197,7 +198,7 @@ class TestRights:
             box.script("sudo", "exit 1", quiet=True)
         box.has("pcscd gcc")
         code, said = box.run()
-        missing = "vsmartcard-vpcd libpcsclite-dev libc6-dev python3-dev opensc pcsc-tools softhsm2"
+        missing = PACKAGES.replace("pcscd ", "").replace("gcc ", "")
         assert code == 1
         assert f"sudo sh -c 'apt-get update && {INSTALL} {missing}'" in said
         assert "make test-core" in said
