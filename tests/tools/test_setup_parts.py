@@ -213,7 +213,7 @@ class TestRights:
 def test_without_apt_it_says_what_is_missing(box: Machine) -> None:
     for name in ("apt-get", "dpkg-query"):
         (box.bin / name).unlink()
-    for name in ("pcscd", "gcc", "opensc-explorer", "pcsc_scan"):
+    for name in ("pcscd", "gcc", "opensc-explorer", "pcsc_scan", "openssl"):
         box.script(name, "")
     code, said = box.run()
     missing = said.partition("no apt-get to install them: ")[2].splitlines()[0].split()
