@@ -12,25 +12,16 @@ from gmalg.sm2 import SM2Core
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto import sm3
 from sscard_ic.crypto.sm2 import model
-from sscard_ic.crypto.sm2.identity import A, B, G, N, P
-from sscard_ic.crypto.sm2.model import KeyPair, Sm2Error
+from sscard_ic.crypto.sm2.curve import ORDER, PRIME, A, B, G
+from sscard_ic.crypto.sm2.model import KeyPair, Sm2Error, halves
 
-_HALF = 32
+_LENGTH = 32
 
-
-def _number(data: bytes) -> int:
-    return int.from_bytes(data, "big")
-
-
-_CURVE = ECDLP(
-    _number(P), _number(A), _number(B), (_number(G[:_HALF]), _number(G[_HALF:])), _number(N)
-)
-_ORDER = _number(N)
-_PRIME = _number(P)
+_CURVE = ECDLP(PRIME, int.from_bytes(A, "big"), int.from_bytes(B, "big"), halves(G), ORDER)
 
 
 class _Sm3(Hash):  # type: ignore[misc]
-    """SM3 of the platform, which is a hundred times faster than gmalg's own."""
+    """SM3 of `cryptography`, which is a hundred times faster than gmalg's own."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -80,11 +71,11 @@ class ByGmalg:
     def generate(self) -> KeyPair:
         """A new key pair."""
         private, point = _core().generate_keypair()
-        return KeyPair(Secret(_bytes(private)), _public(point))
+        return KeyPair(Secret(_bytes(private)), _joined(point))
 
     def public_of(self, private: Secret) -> bytes:
         """The public key of a private one."""
-        return _public(_core().generate_pk(_private(private)))
+        return _joined(_core().generate_pk(_private(private)))
 
     def check_public(self, public: bytes) -> None:
         """Raise :class:`Sm2Error` unless it is a point of the curve."""
@@ -93,23 +84,24 @@ class ByGmalg:
     def sign(self, private: Secret, digest: bytes) -> bytes:
         """r‖s over a digest of 32 bytes."""
         model.require_digest(digest)
-        r, s = SM2Core(_CURVE, _Given(digest)).sign(b"", _private(private), b"")
-        return _bytes(r) + _bytes(s)
+        # gmalg hashes the public key with the message, and would compute it; its hash is given.
+        any_point = _CURVE.G
+        return _joined(SM2Core(_CURVE, _Given(digest)).sign(b"", _private(private), b"", any_point))
 
     def verify(self, public: bytes, digest: bytes, signature: bytes) -> bool:
         """Whether r‖s is the signature over the digest."""
         model.require_digest(digest)
         point = _point(public)
-        if len(signature) != model.SIGNATURE_LENGTH:
+        if not model.is_signature(signature):
             return False
-        r, s = _number(signature[:_HALF]), _number(signature[_HALF:])
+        r, s = halves(signature)
         return bool(SM2Core(_CURVE, _Given(digest)).verify(b"", r, s, b"", point))
 
     def encrypt(self, public: bytes, message: bytes) -> bytes:
         """C1‖C3‖C2."""
         model.require_message(message)
         c1, c2, c3 = _core().encrypt(message, _point(public))
-        return _public(c1) + bytes(c3) + bytes(c2)
+        return _joined(c1) + bytes(c3) + bytes(c2)
 
     def decrypt(self, private: Secret, cipher: bytes) -> Secret:
         """The message of C1‖C3‖C2."""
@@ -122,7 +114,7 @@ class ByGmalg:
         except GMError:
             message = None
         if message is None:
-            raise Sm2Error("the ciphertext is damaged, or is for another key")
+            raise Sm2Error(model.DAMAGED)
         return Secret(message)
 
 
@@ -131,22 +123,21 @@ def _core() -> SM2Core:
 
 
 def _bytes(number: int) -> bytes:
-    return number.to_bytes(_HALF, "big")
+    return number.to_bytes(_LENGTH, "big")
 
 
-def _public(point: tuple[int, int]) -> bytes:
-    return _bytes(point[0]) + _bytes(point[1])
+def _joined(pair: tuple[int, int]) -> bytes:
+    return _bytes(pair[0]) + _bytes(pair[1])
 
 
 def _private(private: Secret) -> int:
-    number = _number(private.reveal())
-    if len(private) != model.PRIVATE_LENGTH or not 1 <= number <= _ORDER - 2:
-        raise Sm2Error("the private key is out of range")
-    return number
+    model.require_private(private)
+    return int.from_bytes(private.reveal(), "big")
 
 
 def _point(public: bytes) -> tuple[int, int]:
-    x, y = _number(public[:_HALF]), _number(public[_HALF:])
-    if len(public) != model.PUBLIC_LENGTH or max(x, y) >= _PRIME or not _CURVE.ec.isvalid((x, y)):
-        raise Sm2Error("the public key is no point of the SM2 curve")
-    return x, y
+    model.require_public(public)
+    point = halves(public)
+    if not _CURVE.ec.isvalid(point):
+        raise Sm2Error(model.OFF_CURVE)
+    return point

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secret
+from sscard_ic.crypto.sm2.curve import ORDER, PRIME
 
 PRIVATE_LENGTH = 32
 PUBLIC_LENGTH = 64
@@ -18,12 +20,26 @@ C3_LENGTH = 32
 CIPHER_OVERHEAD = C1_LENGTH + C3_LENGTH
 """Bytes by which a ciphertext C1‖C3‖C2 is longer than its message."""
 
+OFF_CURVE = "this is no point of the SM2 curve"
+DAMAGED = "the ciphertext is damaged, or is for another key"
+"""Why a point and a ciphertext are refused, whatever library looked at them."""
+
+_HALF = 32
+
 DEFAULT_USER_ID = b"1234567812345678"
 """Of a signer that has no identifier of its own (GM/T 0009)."""
 
 
 class Sm2Error(ValueError):
     """A key, point or ciphertext that SM2 refuses; says why and quotes nothing."""
+
+
+class Sm2Absent(Exception):
+    """A library for SM2 that this machine does not have; ``reason`` says why."""
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,23 @@ class Sm2(Protocol):
         ...
 
 
+def require_private(private: Secret) -> None:
+    """Raise :class:`Sm2Error` unless it has 32 bytes and lies in [1, n-2]."""
+    if len(private) != PRIVATE_LENGTH:
+        raise Sm2Error("a private key has 32 bytes")
+    if not 1 <= int.from_bytes(private.reveal(), "big") <= ORDER - 2:
+        raise Sm2Error("the private key is out of range")
+
+
+def require_public(public: bytes) -> None:
+    """Raise :class:`Sm2Error` unless it has 64 bytes and both coordinates are below p."""
+    if len(public) != PUBLIC_LENGTH:
+        raise Sm2Error("a public key has 64 bytes")
+    x, y = halves(public)
+    if x >= PRIME or y >= PRIME:
+        raise Sm2Error(OFF_CURVE)
+
+
 def require_digest(digest: bytes) -> None:
     """Raise :class:`Sm2Error` unless it has 32 bytes."""
     if len(digest) != DIGEST_LENGTH:
@@ -93,6 +126,20 @@ def require_message(message: bytes) -> None:
 
 
 def require_cipher(cipher: bytes) -> None:
-    """Raise :class:`Sm2Error` when it is too short for C1‖C3‖C2."""
+    """Raise :class:`Sm2Error` when C1‖C3‖C2 is too short or C1 has a coordinate above p."""
     if len(cipher) <= CIPHER_OVERHEAD:
         raise Sm2Error("the ciphertext is too short")
+    require_public(cipher[:C1_LENGTH])
+
+
+def is_signature(signature: bytes) -> bool:
+    """Whether r‖s has 64 bytes, r and s lie in [1, n-1], and r + s is no multiple of n."""
+    if len(signature) != SIGNATURE_LENGTH:
+        return False
+    r, s = halves(signature)
+    return 0 < r < ORDER and 0 < s < ORDER and r + s != ORDER
+
+
+def halves(pair: bytes) -> tuple[int, int]:
+    """The two numbers of a point X‖Y or a signature r‖s."""
+    return int.from_bytes(pair[:_HALF], "big"), int.from_bytes(pair[_HALF:], "big")
