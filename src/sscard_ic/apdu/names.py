@@ -47,6 +47,7 @@ _COMMANDS = """
 8024    重装或解锁密码         PIN CHANGE/UNBLOCK
 8040    生成密钥对             GENERATE KEY PAIR
 804A    导入会话密钥           IMPORT SESSION KEY
+804C    SM2 签名               SM2 SIGN
 804E    SM2 解密               SM2 DECRYPT
 805000  圈存初始化             INITIALIZE FOR LOAD
 805001  消费初始化             INITIALIZE FOR PURCHASE

@@ -29,12 +29,22 @@ _CREATED = frozenset({0x00, 0x2F, 0x3F, 0xDD, 0xDF, 0xEF})
 """P1 of CREATE FILE in other dialects: 00 before a type, or the beginning of an identifier (ref 11
 §3.3, §4, §7)."""
 
+_ON_KEY_FILES = frozenset(
+    {b"\x80\x40", b"\x80\xc2", b"\x80\xc9"} | {b"\x80\x4c", b"\x80\x4e"}
+)
+"""Commands of the certificate application that name files before their data (ref 02 §8.2, §8.8)."""
+
+_FILE_OBJECTS = (b"\xc0\x02", b"\xc2\x02")
+"""Tag and length of the identifier of a public and of a private key file."""
+_FILE_OBJECT = 4
+
 _WITH_ANSWER = frozenset(
     {_SELECT, _GET_CHALLENGE, _GET_RESPONSE, _INTERNAL_AUTHENTICATE, _READ_RECORD}
-    | {b"\x00\xb0", b"\x00\xca", b"\x80\xca"}
+    | {b"\x00\xb0", b"\x00\xca", b"\x80\xca", b"\x80\xc9"}
 )
-"""Commands that have an Le; besides these READ BINARY and GET DATA. Behind other ones, what looks
-like Le may be the end of a key or a PIN whose Lc was forgotten or is wrong."""
+"""Commands that have an Le; besides these READ BINARY, GET DATA, and EXPORT PUBLIC KEY of the
+certificate application, which carries no secret. Behind other ones, what looks like Le may be the
+end of a key or a PIN whose Lc was forgotten or is wrong."""
 
 _LONGEST_NAME = 16
 _LONGEST_CHALLENGE = 32
@@ -146,12 +156,23 @@ def _command_data(command: Command) -> list[Part]:
         return _one_record(data, _tag_asked(command.header))
     if kind == _APPEND_RECORD:
         return _one_record(data, None)
+    if kind in _ON_KEY_FILES:
+        return _key_files(data)
     shown = (
         (kind == _SELECT and len(data) <= _LONGEST_NAME)
         or (kind == _INTERNAL_AUTHENTICATE and len(data) in _AUTHENTICATION_DATA)
         or (kind == _CREATE_FILE and (parameters == _CREATE or parameters[0] in _CREATED))
     )
     return [data] if shown else [len(data)]
+
+
+def _key_files(data: bytes) -> list[Part]:
+    """The files that the data begin with, each kind once; what follows is a key or enciphered."""
+    at = 0
+    for head in _FILE_OBJECTS:
+        if data[at : at + 2] == head and len(data) >= at + _FILE_OBJECT:
+            at += _FILE_OBJECT
+    return [data[:at], len(data) - at]
 
 
 def _answer_data(asked: bytes, data: bytes) -> list[Part]:

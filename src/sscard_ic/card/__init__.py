@@ -1,7 +1,14 @@
-"""One object per application on a card: the blank, the social security application."""
+"""One object per application on a card: blank, social security and certificate application."""
 
 from sscard_ic.card.application import Blocked
 from sscard_ic.card.blank import Blank
+from sscard_ic.card.certificate_application import CertificateApplication
+from sscard_ic.card.certificate_commands import (
+    CertificateRefused,
+    ControlKeyRefused,
+    NoCertificateApplication,
+    WrongCertificatePin,
+)
 from sscard_ic.card.channel import Refused
 from sscard_ic.card.cos.steps import BlankKeys
 from sscard_ic.card.habits import HabitBook, Habits
@@ -19,13 +26,18 @@ __all__ = [
     "BlankKeys",
     "Blocked",
     "CardIdentity",
+    "CertificateApplication",
+    "CertificateRefused",
+    "ControlKeyRefused",
     "HabitBook",
     "Habits",
     "KeyRefused",
     "MessageRefused",
+    "NoCertificateApplication",
     "Reading",
     "Refused",
     "SocialSecurityCard",
+    "WrongCertificatePin",
     "WrongPin",
     "block_application",
     "block_card",

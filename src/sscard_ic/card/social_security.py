@@ -9,18 +9,18 @@ from itertools import groupby
 from sscard_ic.apdu import Command, Response, iso, issuer, ssc
 from sscard_ic.apdu.atr import historical_bytes
 from sscard_ic.apdu.status import StatusWord
-from sscard_ic.base.errors import CardError, InputError, Text
+from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.card.application import (
     Blocked,
     announced_flag,
-    flag_by_region,
     select_application,
 )
 from sscard_ic.card.channel import Channel, Refused
 from sscard_ic.card.habits import Habits
 from sscard_ic.card.identity import CardIdentity
 from sscard_ic.card.messages import MessageRefused, Messages
+from sscard_ic.card.own_keys import OwnKeys
 from sscard_ic.card.proof import WrongPin, authenticate, check_card
 from sscard_ic.card.reading import FILE_NOT_FOUND, RECORD_NOT_FOUND, FileReader, Reading
 from sscard_ic.card.rights import Rights
@@ -29,14 +29,11 @@ from sscard_ic.codec.digits import decode_cn
 from sscard_ic.keys import (
     Authenticator,
     CardKey,
-    CardNames,
     MissingCapabilityError,
     UnknownKeyError,
-    message_protector,
     require_key,
 )
 from sscard_ic.profile import AccessRule, CardProfile, Located
-from sscard_ic.profile.structure import Key
 from sscard_ic.reader.connection import Connection
 
 _ROOT = "SSSE"
@@ -65,9 +62,8 @@ class SocialSecurityCard:
         blocked_too: bool = False,
     ) -> None:
         self._channel = Channel(connection)
-        self._profile = profile
-        self._key_group = profile.terminal.key_group if key_group is None else key_group
-        self._keys = keys
+        group = profile.terminal.key_group if key_group is None else key_group
+        self._keys = OwnKeys(profile, keys, group, lambda: self.identity)
         self._identity = identity
         self._habits = habits or Habits()
         self._reader = FileReader(self._channel, self._habits)
@@ -78,7 +74,7 @@ class SocialSecurityCard:
         fci = select_application(self._channel, with_fci=unknown, tolerated=tolerated)
         announced = announced_flag(fci)
         if unknown and announced is not None:
-            self._profile = replace(profile, announced=announced)
+            self._keys.profile = replace(profile, announced=announced)
         self._directory = _ROOT
 
     @property
@@ -89,7 +85,7 @@ class SocialSecurityCard:
     @property
     def profile(self) -> CardProfile:
         """What the card obeys."""
-        return self._profile
+        return self._keys.profile
 
     # Identity and authentication
 
@@ -115,29 +111,29 @@ class SocialSecurityCard:
         the region. Raises :class:`UnknownKeyError` before anything is sent, :class:`KeyRefused`
         when the card refuses: no other group is tried.
         """
-        entry = self._profile.keys[key]
-        keys, card_key = self._need_keys(key), self.card_key(key, version)
+        entry = self.profile.keys[key]
+        keys, card_key = self._keys.need_service(key), self.card_key(key, version)
         require_key(keys, card_key)
         if entry.id >= 0x80 or entry.use == "master":
             self.enter(entry.directory)
         what = Text(f"认证密钥 {key}", f"authenticate key {key}")
-        with_version = self._sends_version(entry, card_key, version)
+        with_version = self._keys.sends_version(card_key, version)
         self._rights.trying()
         authenticate(self._channel, entry, card_key, keys, what, with_version=with_version)
         self._rights.authenticated(key)
 
     def check_authenticity(self, key: str = "IRK", version: int | None = None) -> None:
         """Internal authentication: the card proves that it holds its key."""
-        entry = self._profile.keys[key]
-        keys, card_key = self._need_keys(key), self.card_key(key, version)
+        entry = self.profile.keys[key]
+        keys, card_key = self._keys.need_service(key), self.card_key(key, version)
         what = Text(f"内部认证 {key}", f"internally authenticate {key}")
-        with_version = self._sends_version(entry, card_key, version)
+        with_version = self._keys.sends_version(card_key, version)
         check_card(self._channel, entry, card_key, keys, what, with_version=with_version)
 
     def prove_all(self, directory: str) -> Sequence[str]:
         """Prove every version of every key of a directory; names of keys without a proof."""
         unproven = []
-        for name, key in self._profile.structure.keys_of(directory).items():
+        for name, key in self.profile.structure.keys_of(directory).items():
             if key.use not in ("external", "internal", "master"):
                 unproven.append(name)
                 continue
@@ -152,55 +148,17 @@ class SocialSecurityCard:
 
         Raises :class:`InputError` for a group that the key does not have.
         """
-        group = self._group(name, version)
-        identity = self.identity
-        if self._profile.region is None and self._profile.announced is None:
-            flag = flag_by_region(identity.division_code)
-            self._profile = replace(self._profile, announced=flag)
-        algorithm = self._profile.key_algorithm(name)
-        names = CardNames(identity.historical, identity.code)
-        return CardKey(name, group, identity.division_code, identity.factor, algorithm, names)
-
-    def _group(self, name: str, version: int | None) -> int:
-        groups = self._profile.keys[name].groups
-        if version is None:
-            version = self._key_group if groups > 1 else 1
-        if not 1 <= version <= groups:
-            raise InputError(
-                Text(
-                    f"密钥 {name} 有 {groups} 组，没有第 {version} 组",
-                    f"the key {name} has {groups} groups, there is no group {version}",
-                ),
-                hint=Text(f"可用 1 至 {groups}", f"ask for one of 1 to {groups}"),
-            )
-        return version
-
-    def _sends_version(self, entry: Key, key: CardKey, asked: int | None) -> bool:
-        if asked is not None:
-            return True
-        return self._profile.terminal.sends_version(key.version, entry.groups)
-
-    def _need_keys(self, key: str) -> Authenticator:
-        if self._keys is None:
-            raise CardError(
-                Text(
-                    f"需要密钥 {key}，但没有密钥服务",
-                    f"key {key} is needed and no key service given",
-                ),
-                hint=Text("用 --vault 指定密钥库", "name a vault with --vault"),
-            )
-        return self._keys
+        return self._keys.named(name, version)
 
     # Secure messaging
 
     def messages(self, key: str) -> Messages:
         """Commands with a MAC by ``key``; raises when no key service can compute it."""
-        return Messages(self._channel, self._need_keys(key), self._profile.dialect.messaging)
+        return Messages(self._channel, self._keys.need_service(key), self.profile.dialect.messaging)
 
     def require_keys(self, *names: str) -> None:
         """Raise before anything is sent when the key service lacks one of the keys."""
-        for name in names:
-            require_key(self._need_keys(name), self.card_key(name))
+        self._keys.require(*names)
 
     # PIN
 
@@ -229,7 +187,7 @@ class SocialSecurityCard:
     def read_basic(self) -> Reading:
         """Issuer data and holder's basic data: SSSE EF05 and EF06."""
         return self.read(
-            place for file in ("EF05", "EF06") for place in self._profile.places_of(_ROOT, file)
+            place for file in ("EF05", "EF06") for place in self.profile.places_of(_ROOT, file)
         )
 
     def opens(self, located: Located) -> bool:
@@ -240,7 +198,7 @@ class SocialSecurityCard:
         """
         self.enter(located.directory_name)
         status = self._reader.probe(located)
-        mac_missing = self._profile.dialect.messaging.mac_missing
+        mac_missing = self.profile.dialect.messaging.mac_missing
         if not status.ok and status not in (_NOT_SATISFIED, RECORD_NOT_FOUND, mac_missing):
             raise Refused(Text(f"读取 {located.path}", f"read {located.path}"), status)
         return status.ok
@@ -279,7 +237,7 @@ class SocialSecurityCard:
     def _read_protected(self, located: Located, reading: Reading) -> None:
         """Read an item whose rule asks for a MAC; closed where no key service computes one."""
         mac = located.read.mac
-        if mac is None or self._keys is None:
+        if mac is None or self._keys.service is None:
             reading.closed[located.path] = located.read
             return
         _ = self.identity  # may lead to the SSSE
@@ -290,7 +248,7 @@ class SocialSecurityCard:
         reading.values[located.path] = self.messages(mac).read_item(located, self.card_key(mac))
 
     def _read_plain(self, items: Sequence[Located], reading: Reading) -> None:
-        if self._keys is not None and any(
+        if self._keys.service is not None and any(
             p.read.keys and not self._rights.meet(p.read) for p in items
         ):
             # Who the card is stands in the SSSE: it is read before the directory is entered.
@@ -302,7 +260,7 @@ class SocialSecurityCard:
         if items[0].file.structure == "transparent":
             reading.values[items[0].path] = self._reader.read_transparent(items[0])
             return
-        everything = self._profile.places_of(items[0].directory_name, items[0].file_name)
+        everything = self.profile.places_of(items[0].directory_name, items[0].file_name)
         # A file with a closed record refuses "all records" as a whole.
         all_open = all(self._rights.meet(p.read) and not p.read.mac for p in everything)
         values = self._reader.read_records(open_items, everything if all_open else ())
@@ -326,30 +284,17 @@ class SocialSecurityCard:
         Raises :class:`UnknownKeyError` and :class:`MissingCapabilityError` before anything is
         sent for it.
         """
-        if self._keys is None or self._rights.lack_pin(rule):
+        if self._keys.service is None or self._rights.lack_pin(rule):
             return self._rights.meet(rule)
         if rule.mac is not None:
-            message_protector(self._keys)
-            self.require_keys(rule.mac)
+            self._keys.require_mac(rule.mac)
         if not self._rights.meet(rule):
-            wanted = self._chosen(rule, rule.keys)
+            wanted = self._keys.chosen(rule, rule.keys)
             self.require_keys(*wanted)
             for key in wanted:
                 if not self._rights.has(key, rule):
                     self.authenticate(key)
         return self._rights.meet(rule)
-
-    def _chosen(self, rule: AccessRule, keys: Sequence[str]) -> Sequence[str]:
-        """The keys to authenticate: all of ``and``; of ``or`` the first that the service has."""
-        if rule.logic == "and" or len(keys) < 2:
-            return keys
-        for key in keys:
-            try:
-                self.require_keys(key)
-            except UnknownKeyError:
-                continue
-            return (key,)
-        return keys[:1]
 
     def require_means(self, wanted: Iterable[Located]) -> None:
         """Raise, before anything is sent for it, unless the rules of updating items can be met.
@@ -360,13 +305,12 @@ class SocialSecurityCard:
         for located in wanted:
             rule = located.update
             if rule.mac is not None:
-                message_protector(self._need_keys(rule.mac))
-                self.require_keys(rule.mac)
+                self._keys.require_mac(rule.mac)
             if self._rights.meet(rule):
                 continue
-            if self._rights.lack_pin(rule) or (rule.pin and self._keys is None):
+            if self._rights.lack_pin(rule) or (rule.pin and self._keys.service is None):
                 raise pin_needed(located)
-            self.require_keys(*self._chosen(rule, rule.keys))
+            self.require_keys(*self._keys.chosen(rule, rule.keys))
 
     def open_for_update(self, wanted: Sequence[Located]) -> None:
         """Prove beforehand what updating items asks for, so that nothing is half done.
@@ -388,7 +332,7 @@ class SocialSecurityCard:
         Keys are authenticated only for files that the card keeps closed: a card still open from
         its initialisation, or a key authenticated before, costs nothing more.
         """
-        wanted = [located for located in self._profile.places if located.path in values]
+        wanted = [located for located in self.profile.places if located.path in values]
         unknown = values.keys() - {located.path for located in wanted}
         if unknown:
             raise KeyError(f"no such items: {', '.join(sorted(unknown))}")
@@ -411,7 +355,7 @@ class SocialSecurityCard:
             items = items[::-1]
         for located in items:
             number = self._reader.elsewhere.get(located.path, located.number)
-            settings = self._profile.dialect.settings
+            settings = self.profile.dialect.settings
             commands = writes(located, values[located.path], settings, number)
             on_write(located.path, len(commands))
             for number, command in enumerate(commands, 1):
@@ -422,7 +366,7 @@ class SocialSecurityCard:
         closed = self._habits.closed_files
         response = self._ask_writing(located, command, protect=file in closed)
         asks_for_keys = response.sw == _NOT_SATISFIED and self._authenticate_for(located)
-        mac_missing = response.sw == self._profile.dialect.messaging.mac_missing
+        mac_missing = response.sw == self.profile.dialect.messaging.mac_missing
         if asks_for_keys or (mac_missing and located.update.mac):
             closed.add(file)
             response = self._ask_writing(located, command, protect=True)
@@ -454,31 +398,31 @@ class SocialSecurityCard:
         if self._rights.meet(located.update):
             return False
         fresh = [key for key in located.update.keys if not self._rights.has(key, located.update)]
-        if self._keys is None or not fresh:
+        if self._keys.service is None or not fresh:
             return False
         _ = self.identity  # may lead to the SSSE
         self.enter(located.directory_name)
-        for key in self._chosen(located.update, fresh):
+        for key in self._keys.chosen(located.update, fresh):
             self.authenticate(key)
         self._reader.select(located)
         return True
 
     def append(self, directory: str, file: str, record: bytes) -> None:
         """Add a record to a cyclic file, after authenticating what its rule asks for."""
-        located = self._profile.places_of(directory, file)[0]
+        located = self.profile.places_of(directory, file)[0]
         rule = located.update
         name = f"{directory}.{file}"
-        if self._keys is not None and not self._rights.meet(rule):
+        if self._keys.service is not None and not self._rights.meet(rule):
             _ = self.identity  # may lead to the SSSE
         self.enter(directory)
         self._opened(rule)
         self._reader.select(located)
-        command = adds(record, self._profile.dialect.settings)
+        command = adds(record, self.profile.dialect.settings)
         what = Text(f"追加记录 {name}", f"add a record to {name}")
         self._channel.send(command, what, missing=Text(str(rule), str(rule)))
 
     def _locate(self, path: str) -> Located:
-        places = self._profile.places
+        places = self.profile.places
         return next(located for located in places if located.path == path)
 
     def enter(self, directory: str, *, blocked_too: bool = False) -> None:
@@ -489,10 +433,10 @@ class SocialSecurityCard:
         """
         if directory == self._directory:
             return
-        entry = self._profile.structure.directories[directory]
+        entry = self.profile.structure.directories[directory]
         command = iso.select_fid(entry.fid) if entry.kind == "MF" else iso.select_name(entry.name)
         sw = self._channel.ask(command).sw
-        tolerated = blocked_too and sw == self._profile.dialect.messaging.blocked_select
+        tolerated = blocked_too and sw == self.profile.dialect.messaging.blocked_select
         if not sw.ok and not tolerated:
             what = Text(f"选择目录 {directory}", f"select directory {directory}")
             raise Blocked(what, sw) if Blocked.is_told_by(sw) else Refused(what, sw)

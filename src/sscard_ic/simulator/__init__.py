@@ -2,6 +2,7 @@
 
 from sscard_ic.simulator.application import Application, Refusal
 from sscard_ic.simulator.card import CardLost, Interface, Loss, VirtualCard
+from sscard_ic.simulator.certificate import CertificateDescription, CertificateFile, ProofTries
 from sscard_ic.simulator.chip import Chip
 from sscard_ic.simulator.factory import blank, open_card, open_image
 from sscard_ic.simulator.fault_file import FaultFile, FaultFileError, move_image
@@ -28,6 +29,8 @@ __all__ = [
     "BlockedDirectory",
     "CardLost",
     "CardNotRead",
+    "CertificateDescription",
+    "CertificateFile",
     "Chip",
     "Fault",
     "FaultFile",
@@ -41,6 +44,7 @@ __all__ = [
     "Loss",
     "Memory",
     "NoVpcdReader",
+    "ProofTries",
     "Refusal",
     "SlotEvent",
     "SlotState",

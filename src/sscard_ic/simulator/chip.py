@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -20,6 +20,7 @@ _BY_NAME, _BY_FID = 0x04, 0x00
 _FIRST, _NEXT = 0x00, 0x02
 _MF = b"\x3f\x00"
 _OK = b"\x90\x00"
+_NOT_FOUND = 0x6A82
 _SHORT_MAX = 256
 _HEADER_ONLY = 5
 """Bytes of a command without data: such commands repeat and carry no secret."""
@@ -32,8 +33,9 @@ class Chip:
 
     ``applications[0]`` is the file system: current after a reset, and it owns the MF. ``restore``
     makes all applications read the memory anew. ``interface`` is the face that the reader talks
-    to: it decides on ATR and protocol. Not safe for use from several threads at once, like a chip
-    in a reader.
+    to: it decides on ATR and protocol. ``environments`` are directories below the MF that belong
+    to other applications: file identifier → name. Not safe for use from several threads at once,
+    like a chip in a reader.
     """
 
     __slots__ = (
@@ -42,6 +44,7 @@ class Chip:
         "_challenge",
         "_challenge_lives",
         "_current",
+        "_environments",
         "_exact_le",
         "_identity",
         "_interface",
@@ -62,10 +65,12 @@ class Chip:
         challenge_life: Literal["until_used", "next_command"],
         restore: Callable[[], None],
         interface: Interface = "contact",
+        environments: Mapping[bytes, bytes] | None = None,
     ) -> None:
         self._memory = memory
         self._applications = tuple(applications)
         self._current = self._applications[0]
+        self._environments = environments or {}
         self._identity = identity
         self._challenge = challenge
         self._challenge_lives = challenge_life == "until_used"
@@ -194,7 +199,20 @@ class Chip:
                 answer = home.process(command)
                 self._switch(home)
                 return answer
+            if command.p1 == _BY_FID and command.data in self._environments:
+                return self._select_environment(command)
         return self._current.process(command)
+
+    def _select_environment(self, command: Command) -> bytes:
+        """SELECT by an identifier that another application has below the MF, too."""
+        try:
+            return self._current.process(command)
+        except Refusal as refusal:
+            if refusal.sw != _NOT_FOUND:
+                raise
+        return self._select_name(
+            Command(0x00, _SELECT, _BY_NAME, _FIRST, self._environments[command.data])
+        )
 
     def _select_name(self, command: Command) -> bytes:
         name = command.data
@@ -213,7 +231,7 @@ class Chip:
             if answer is not None:
                 self._switch(application)
                 return answer
-        raise Refusal(0x6A82)
+        raise Refusal(_NOT_FOUND)
 
     def _switch(self, application: Application) -> None:
         """The firewall: what was proved to one application means nothing to another."""

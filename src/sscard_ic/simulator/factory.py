@@ -11,9 +11,11 @@ from sscard_ic.crypto.published import published_test_key
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.cos import parse_dialect
 from sscard_ic.profile.dialect import Dialect, Features
-from sscard_ic.simulator import medical, tree
+from sscard_ic.simulator import certificate, medical, tree
+from sscard_ic.simulator.application import Application
 from sscard_ic.simulator.card import Interface, VirtualCard
 from sscard_ic.simulator.card_state import CardState
+from sscard_ic.simulator.certificate import CertificateApplication, CertificateState
 from sscard_ic.simulator.chip import Chip
 from sscard_ic.simulator.cos import INTERPRETERS
 from sscard_ic.simulator.fault_file import FaultFile
@@ -71,12 +73,17 @@ def blank(
         "dialect": dialect.model_dump(mode="json"),
         "mask": mask_rules(profile.structure, dialect),
         medical.HEADER: medical.describe(profile.structure),
+        certificate.HEADER: certificate.describe(profile.structure),
     }
     memory = Memory.create(header, path)
     identity = Identity(memory, dialect.features.protocol)
     identity.write_head((_ATR_START + dialect.factory_historical)[:HEAD_LENGTH])
     identity.write_unique(serial)
-    interpreter.manufacture(card_of(memory, dialect))
+    card = card_of(memory, dialect)
+    interpreter.manufacture(card)
+    model = certificate.model_of(memory)
+    if model is not None:
+        CertificateState(memory, model, card.challenge).manufacture()
     memory.commit()
     return _chip(memory, dialect, entropy)
 
@@ -131,18 +138,43 @@ def card_of(memory: Memory, dialect: Dialect, entropy: Entropy = os.urandom) -> 
     return card
 
 
+def certificates_of(memory: Memory, challenge: Challenge) -> CertificateState | None:
+    """The certificate application in ``memory``; None on a chip without one.
+
+    Raises :class:`InputError` when it is damaged.
+    """
+    model = certificate.model_of(memory)
+    if model is None:
+        return None
+    state = CertificateState(memory, model, challenge)
+    state.check()
+    return state
+
+
 def _chip(
     memory: Memory, dialect: Dialect, entropy: Entropy, interface: Interface = "contact"
 ) -> Chip:
     card = card_of(memory, dialect, entropy)
-    application = SocialSecurityApplication(card)
+    certificates = certificates_of(memory, card.challenge)
+    applications: list[Application] = [SocialSecurityApplication(card)]
+    environments = {}
+    if certificates is not None:
+        applications.append(CertificateApplication(certificates))
+        model = certificates.model
+        environments[model.settings.environment_fid.to_bytes(2, "big")] = model.environment
+
+    def restore() -> None:
+        """The certificate application keeps nothing of its own: it reads the memory itself."""
+        tree.restore(card)
+
     return Chip(
         memory,
-        [application],
+        applications,
         card.identity,
         card.challenge,
         dialect.features,
         dialect.settings.challenge,
-        restore=lambda: tree.restore(card),
+        restore=restore,
         interface=interface,
+        environments=environments,
     )

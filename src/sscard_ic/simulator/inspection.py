@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sscard_ic.simulator.certificate import CertificateDescription, describe_state
 from sscard_ic.simulator.cos.interpreter import LifeCycle
-from sscard_ic.simulator.factory import card_of, dialect_of
+from sscard_ic.simulator.factory import card_of, certificates_of, dialect_of
 from sscard_ic.simulator.files import ROOT, Directory, ElementaryFile, Lock
 from sscard_ic.simulator.memory import Memory
 from sscard_ic.simulator.psam.factory import is_psam, state_of
@@ -52,6 +53,8 @@ class ImageDescription:
     """That of the contactless face; None where the chip has none."""
     blocked: tuple[BlockedDirectory, ...] = ()
     """Directories with a lock on them."""
+    certificates: CertificateDescription | None = None
+    """The certificate application; None where the chip has none."""
 
 
 def describe_image(path: Path) -> ImageDescription:
@@ -65,6 +68,7 @@ def describe_image(path: Path) -> ImageDescription:
     dialect = dialect_of(memory, path)
     card = card_of(memory, dialect)
     mf = card.mf
+    certificates = certificates_of(memory, card.challenge)
     return ImageDescription(
         profile=memory.header["profile"],
         dialect=dialect.name,
@@ -85,6 +89,7 @@ def describe_image(path: Path) -> ImageDescription:
             if directory.locked != "none"
         ),
         files=tuple(_entries(memory, mf)) if mf is not None else (),
+        certificates=None if certificates is None else describe_state(certificates),
     )
 
 
