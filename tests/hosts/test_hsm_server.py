@@ -18,7 +18,8 @@ from tests.support.remote_hsm import certificates, served
 
 from sscard_ic.base import InputError, SscardError
 from sscard_ic.hosts.hsm_service import HsmService
-from sscard_ic.hosts.server import LONGEST_REQUEST, HsmServer, ServerCertificates
+from sscard_ic.hosts.server import HsmServer, ServerCertificates
+from sscard_ic.hosts.serving import LONGEST_REQUEST
 from sscard_ic.hosts.throwaway import ThrowawayAuthority, ThrowawayFiles
 from sscard_ic.keys import CardKey
 from sscard_ic.profile import load
@@ -103,7 +104,7 @@ def test_many_at_once(server: HsmServer, http: httpx.Client) -> None:
 def test_a_request_that_does_not_come(
     server: HsmServer, files: ThrowawayFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sscard_ic.hosts.server._SECONDS", 0.1)
+    monkeypatch.setattr("sscard_ic.hosts.serving._SECONDS", 0.1)
     with (
         socket.create_connection(("127.0.0.1", server.port)) as plain,
         _context(files).wrap_socket(plain, server_hostname="127.0.0.1") as secure,

@@ -17,7 +17,8 @@ from tests.support.hsm_vectors import REGION, VECTORS, VectorKeys, vector_keys
 from sscard_ic.base import InputError, Text
 from sscard_ic.base.authority import AuditEvent
 from sscard_ic.base.errors import SscardError
-from sscard_ic.hosts.hsm_service import HsmService, ServiceAnswer, ServiceSettings
+from sscard_ic.hosts.hsm_service import HsmService, ServiceSettings
+from sscard_ic.hosts.serving import ServiceAnswer
 from sscard_ic.keys import CardKey, EnvironmentMismatchError, SoftwareVault, published_keys
 from sscard_ic.profile import CardProfile, load
 
@@ -230,6 +231,16 @@ def test_a_breakdown_within_tells_nothing(profile: CardProfile) -> None:
     assert _refusal(answer) == "90"
     assert "something went wrong within" in answer.body.decode()
     assert not re.search(r"[0-9a-fA-F]{16}", answer.body.decode() + repr(log.events))
+    assert "RuntimeError" not in answer.body.decode()
+    [event] = log.events
+    assert event.detail == {"code": "90", "type": "02", "error": "RuntimeError"}
+
+
+def test_a_refusal_that_was_foreseen_has_no_error_in_the_log(profile: CardProfile) -> None:
+    log = Log()
+    HsmService(vector_keys(), profile, log).answer(b"nothing")
+    [event] = log.events
+    assert "error" not in event.detail
 
 
 # ── What it is made of ───────────────────────────────────────────────────────────────────────

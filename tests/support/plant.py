@@ -13,6 +13,7 @@ from pathlib import Path
 from sscard_ic.apdu.ssc import pin_block
 from sscard_ic.base import FixedClock, Secret
 from sscard_ic.card import CardIdentity, SocialSecurityCard
+from sscard_ic.hosts.test_authority import TestAuthority
 from sscard_ic.issuance.checks import check_file
 from sscard_ic.issuance.importing import import_file
 from sscard_ic.issuance.prepare import prepare_batch
@@ -47,6 +48,12 @@ def make_vault(folder: Path) -> SoftwareVault:
 def open_ledger(path: Path, vault: SoftwareVault) -> Ledger:
     """The ledger at ``path``, at a fixed time."""
     return Ledger.open(path, vault.sealer(), vault, CLOCK)
+
+
+def authority_of(profile: CardProfile) -> TestAuthority | None:
+    """The test CA for cards of ``profile``, at a fixed time; None where they need none."""
+    model = profile.structure.certificates
+    return None if model is None else TestAuthority(CLOCK, model.contents)
 
 
 def import_rows(ledger: Ledger, profile: CardProfile, folder: Path, rows: int) -> str:
@@ -154,7 +161,8 @@ def issue(
     with open_ledger(folder / "ledger.db", vault) as ledger:
         batch = import_rows(ledger, profile, folder, 1)
         prepare_batch(ledger, batch, profile, vault)
-        outcome = Station(slot, ledger, profile, vault).run(batch)
+        station = Station(slot, ledger, profile, vault, authority=authority_of(profile))
+        outcome = station.run(batch)
     assert outcome.good == 1, [error.what.en for _, error in outcome.failures]
     return Issued(chip, profile, vault)
 

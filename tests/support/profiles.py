@@ -47,3 +47,9 @@ def with_rules(profile: CardProfile, path: str, **rules: str | None) -> CardProf
     changed = here.model_copy(update={"files": here.files | {file_name: file}})
     directories = structure.directories | {directory: changed}
     return replace(profile, structure=structure.model_copy(update={"directories": directories}))
+
+
+def without_certificates(profile: CardProfile) -> CardProfile:
+    """The profile for chips whose mask has no certificate application."""
+    structure = profile.structure.model_copy(update={"certificate_application": "none"})
+    return replace(profile, structure=structure)

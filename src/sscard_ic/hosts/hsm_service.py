@@ -29,6 +29,7 @@ from sscard_ic.base.authority import AuditEvent, AuditSink
 from sscard_ic.base.errors import InputError, SscardError, Text
 from sscard_ic.codec.digits import decode_cn
 from sscard_ic.crypto.suites import SUITES, Algorithm
+from sscard_ic.hosts.serving import ServiceAnswer
 from sscard_ic.keys import (
     CardKey,
     CardNames,
@@ -97,15 +98,6 @@ class ServiceSettings:
     basic_external: str = "RKSSSE"
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAnswer:
-    """What goes back: status of HTTP, type of the content, the content."""
-
-    status: int
-    content_type: str
-    body: bytes
-
-
 class _Refused(SscardError):
     """A request that the service does not serve."""
 
@@ -144,6 +136,7 @@ class HsmService:
         """The reply to a request of either form, told by its first character; never an error."""
         xml = body.removeprefix(_BOM).lstrip().startswith(b"<")
         request: Request | None = None
+        within = ""
         try:
             request = xml_form.read_request(body) if xml else bars.read_request(body)
             return self._written(self._reply(request), xml=xml)
@@ -153,20 +146,26 @@ class HsmService:
             refusal = _refusal(error.code, error.what)
         except SscardError as error:
             refusal = _refusal(_KEYS, error.what)
-        except Exception:  # whatever it is, it may carry values: nothing of it goes anywhere
+        except Exception as unforeseen:  # it may carry values: of it only its class is told
+            within = type(unforeseen).__name__
             refusal = _refusal(_WITHIN, Text("服务内部错误", "something went wrong within"))
         finally:
             if isinstance(request, MessageRequest):
                 request.plain.clear()
-        return self._refused(request, refusal, xml=xml)
+        return self._refused(request, refusal, within, xml=xml)
 
     def _written(self, reply: Reply, *, xml: bool) -> ServiceAnswer:
         if xml:
             return _xml(xml_form.write_reply(reply, self._settings.success_code))
         return ServiceAnswer(ANSWERED, _TEXT, bars.write_reply(reply))
 
-    def _refused(self, request: Request | None, refusal: Refusal, *, xml: bool) -> ServiceAnswer:
+    def _refused(
+        self, request: Request | None, refusal: Refusal, within: str, *, xml: bool
+    ) -> ServiceAnswer:
+        """The refusal, written down with ``within``, the class of an error nobody foresaw."""
         detail = {"code": refusal.code, "type": "-" if request is None else request.TYPE}
+        if within:
+            detail["error"] = within
         if self._audit is not None:
             event = AuditEvent(ACTION, self._profile.name, outcome="refused", detail=detail)
             try:

@@ -17,10 +17,10 @@ class CertificateGrant:
     control key nobody knows is lost.
     """
 
-    signature_certificate: bytes
-    """DER."""
-    encryption_certificate: bytes
-    """DER."""
+    signature_certificate: bytes = field(repr=False)
+    """DER; names the holder."""
+    encryption_certificate: bytes = field(repr=False)
+    """DER; names the holder."""
     wrapped_key: bytes = field(repr=False)
     """Encryption key pair as ENVELOPEDKEYBLOB (ref 02 §8.4)."""
     control_key: Secret

@@ -6,13 +6,15 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
+from functools import cache
+from itertools import product
 
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto import des
 from sscard_ic.keys.errors import ComponentError, HardwareOnlyError
 from sscard_ic.keys.hierarchy import check_value
-from sscard_ic.keys.inventory import HARDWARE_ONLY, KeySpec
+from sscard_ic.keys.inventory import HARDWARE_ONLY, KeySpec, RootAlgorithm
 
 FEWEST_COMPONENTS = 2
 LAST_VERSION = 255
@@ -150,15 +152,42 @@ def is_weak(spec: KeySpec, value: Secret) -> bool:
 def require_strong(spec: KeySpec, value: Secret, where: str = "") -> None:
     """Refuse a key made elsewhere that :func:`is_weak`."""
     if is_weak(spec, value):
-        raise _unsound(
-            spec,
-            where,
-            Text(
-                "弱密钥（全零、DES 弱密钥，或 3DES 两半相同）",
-                "a weak key (zeros, weak for DES, or 3DES with equal halves)",
-            ),
-            Text("未保存；请交来密钥的一方重新生成", "not stored; let its sender make another key"),
-        )
+        raise _weak(spec, where)
+
+
+def require_strong_by_check_value(spec: KeySpec, found: bytes, where: str = "") -> None:
+    """The same for a key of which nothing but its check value (3 bytes) is seen.
+
+    So zeros are found, and DES keys all of whose halves are weak; other equal halves are not. Of
+    sound 3DES keys one in 65,000 has such a check value, too.
+    """
+    if spec.algorithm in HARDWARE_ONLY:
+        return
+    if found in _weak_check_values(spec.algorithm, spec.length, spec.family == "3des"):
+        raise _weak(spec, where)
+
+
+@cache
+def _weak_check_values(
+    algorithm: RootAlgorithm, length: int, made_of_des: bool
+) -> frozenset[bytes]:
+    """The check values of zeros and of all that weak keys of DES are put together to."""
+    values = {bytes(length)}
+    if made_of_des:
+        values |= {b"".join(each) for each in product(_WEAK, repeat=length // des.BLOCK)}
+    return frozenset(check_value(algorithm, Secret(value)) for value in values)
+
+
+def _weak(spec: KeySpec, where: str) -> InputError:
+    return _unsound(
+        spec,
+        where,
+        Text(
+            "弱密钥（全零、DES 弱密钥，或 3DES 两半相同）",
+            "a weak key (zeros, weak for DES, or 3DES with equal halves)",
+        ),
+        Text("未保存；请交来密钥的一方重新生成", "not stored; let its sender make another key"),
+    )
 
 
 def _joined(spec: KeySpec, components: Sequence[Secret]) -> Secret:

@@ -123,7 +123,10 @@ class Pkcs11Store:
         raise NotExtractableError(info.name, info.version, self.place)
 
     def import_block(self, block: KeyBlock) -> KeyInfo:
-        """Take a key out of its block; its bits are never outside of the token."""
+        """Take a key out of its block; its bits are never outside of the token.
+
+        Raises :class:`InputError` for a key whose check value is that of a weak one.
+        """
         spec = block.spec
         new_keys.require_sound(spec, self.place)
         if block.environment != self.environment:
@@ -141,6 +144,7 @@ class Pkcs11Store:
         def approve(found: bytes) -> None:
             if found.hex().upper() != block.check_value:
                 raise key_block.altered(block)
+            new_keys.require_strong_by_check_value(spec, found, self.place)
 
         return self._add(NewKey(spec, "block", self._clock.now(), make, approve))
 

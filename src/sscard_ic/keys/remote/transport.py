@@ -157,7 +157,7 @@ class HttpsTransport:
         try:
             return self._exchange(client, body)
         except httpx.HTTPError as error:
-            return _kind(error)
+            return failure_kind(error)
 
     def _exchange(self, client: httpx.Client, body: Secret) -> Answer | RemoteKind:
         last = time.monotonic() + self._settings.read_timeout
@@ -188,7 +188,7 @@ def _client(
     )
 
 
-def _kind(error: Exception) -> RemoteKind:
+def failure_kind(error: Exception) -> RemoteKind:
     """What an error of httpx means, by the errors that it came from."""
     import httpx
 
