@@ -46,6 +46,9 @@ def answer(command: str, data: str, *, secret: bool = False) -> str:
         "00DC0104060304322E3030",  # specification version
         "00DC01040E040C915600000221020021020001",  # initialising institution
         "00DC051C06050420261121",  # date of issue
+        "8040000008C0020012C2020013",  # files of a key pair, ref 02 §8.2
+        "80C9820008C0020012C2020013",
+        "80C9828042",
     ],
 )
 def test_names_structure_and_challenges_are_shown(command: str) -> None:
@@ -72,6 +75,22 @@ def test_names_structure_and_challenges_are_shown(command: str) -> None:
         ("00D600000001" + "2C" + "55" * 300 + "0000", "00D60000 ‹300 bytes› Le 0000"),
         ("00880000000003555555" + "0200", "00880000 ‹3 bytes› Le 0200"),
         ("00A4040011" + "55" * 17, "00A40400 ‹17 bytes›"),  # longer than any name
+        # The certificate application, ref 02 §8.2, §8.8.
+        ("80C4010305C10312345600", "80C40103 ‹5 bytes› Le 00"),  # a PIN that the card hashes
+        ("80C401030612345678123456", "raw 80C40103 ‹8 bytes›"),
+        ("0020018110" + "55" * 16, "00200181 ‹16 bytes›"),
+        ("845E010014" + "55" * 20, "845E0100 ‹20 bytes›"),
+        ("84D4010024" + "55" * 36, "84D40100 ‹36 bytes›"),
+        ("804A021012C110" + "55" * 16, "804A0210 ‹18 bytes›"),
+        ("80C2C00126C2020015CB20" + "55" * 32, "80C2C001 C2020015 ‹34 bytes›"),
+        ("80C2400046C0020014CA40" + "55" * 64, "80C24000 C0020014 ‹66 bytes›"),
+        ("804E000178C2020013C1820070" + "55" * 112, "804E0001 C2020013 ‹116 bytes›"),
+        ("804E000178C2020013C1820070" + "55" * 112 + "10", "raw 804E0001 ‹122 bytes›"),
+        ("804C000126C2020013C120" + "55" * 32, "804C0001 C2020013 ‹34 bytes›"),
+        ("8040000006C00212C20213", "80400000 C00212C2 ‹2 bytes›"),
+        ("80C2C00105C202001555", "80C2C001 C2020015 ‹1 byte›"),
+        ("80C2C00103C20200", "80C2C001 ‹3 bytes›"),
+        ("80C2C00108C2020015C2025555", "80C2C001 C2020015 ‹4 bytes›"),
     ],
 )
 def test_everything_else_is_a_length(command: str, expected: str) -> None:
@@ -192,6 +211,19 @@ def test_behind_the_header_of_a_command_with_secrets_no_data_are_shown(
         ("00B2010405", "7003500101", "7003 ‹3 bytes›"),
         ("00B2010405", "6103500101", "6103 ‹3 bytes›"),
         ("00B2010407", "70056103500101", "7005 ‹5 bytes›"),
+        # The certificate application, ref 02 §8.2, §8.9.
+        (
+            "00A404000C504B492EC9E7BBE1B1A3D5CF",
+            "6F14840C504B492EC9E7BBE1B1A3D5CF730492023330",
+            "6F14840C504B492EC9E7BBE1B1A3D5CF73049202 ‹2 bytes›",
+        ),
+        ("0084000010", "55" * 16, "55" * 16),
+        ("80C4010305C10312345600", "55" * 32, "‹32 bytes›"),  # opens like the PIN
+        ("804E000178C2020013C1820070" + "55" * 112, "55" * 16, "‹16 bytes›"),
+        ("804C000126C2020013C120" + "55" * 32, "55" * 64, "‹64 bytes›"),
+        ("80C9828042", "0040" + "55" * 64, "‹66 bytes›"),
+        ("00B0000042", "0040" + "55" * 64, "‹66 bytes›"),
+        ("00B0000010", "30820276" + "55" * 12, "‹16 bytes›"),
     ],
 )
 def test_answers(command: str, data: str, expected: str) -> None:

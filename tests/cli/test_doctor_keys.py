@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -181,6 +182,15 @@ def test_a_service_that_is_not_trusted(tree: Tree, plant_vault: SoftwareVault) -
         finding = found(tree, service(tree, server.url))["hsm service"]
     assert finding.state == "missing"
     assert "certificate verify failed" in told(finding) or "CERTIFICATE" in told(finding)
+
+
+def test_a_service_without_the_package_for_it(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    findings = found(tree, service(tree, "https://127.0.0.1:9/"))
+    assert list(findings) == ["settings", "hsm service"]
+    finding = findings["hsm service"]
+    assert finding.state == "missing"
+    assert "httpx" in told(finding) and "remote" in told(finding)
 
 
 def test_certificates_of_ones_own(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,32 @@ def test_components_that_make_no_key(spec: KeySpec, parts: list[bytes], why: str
             assert part.hex() not in text.lower()
 
 
+@pytest.mark.parametrize(
+    ("spec", "bits"),
+    [
+        (SPEC, "00" * 16),
+        (SPEC, "0101010101010101 FEFEFEFEFEFEFEFE"),
+        (SPEC, "0000000000000000 FFFFFFFFFFFFFFFF"),  # the same without their parity
+        (DES, "1F011F010E010E01"),
+        (SM4, "00" * 16),
+        (WRAP, "00" * 32),
+    ],
+)
+def test_weak_keys_are_known_by_their_check_values(spec: KeySpec, bits: str) -> None:
+    value = Secret(bytes.fromhex(bits))
+    assert new_keys.is_weak(spec, value)
+    with pytest.raises(InputError, match="a weak key"):
+        new_keys.require_strong_by_check_value(spec, check_value(spec.algorithm, value), "token")
+
+
+@pytest.mark.parametrize("spec", [SPEC, DES, SM4, WRAP], ids=lambda spec: spec.algorithm)
+def test_sound_keys_have_other_check_values(spec: KeySpec) -> None:
+    value = Secret(sha256(b"sound").digest()[: spec.length])
+    new_keys.require_strong_by_check_value(spec, check_value(spec.algorithm, value))
+    hardware = replace(spec, algorithm="sm1") if spec is SPEC else spec
+    new_keys.require_strong_by_check_value(hardware, b"\x01\x02\x03")
+
+
 def test_another_check_value_than_expected() -> None:
     whole = Secret(_xor(_A, _B))
     expected = check_value("3des", whole)

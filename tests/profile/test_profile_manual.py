@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -190,6 +191,14 @@ def test_settings_with_value_default_and_meaning() -> None:
         assert row[1] != "-" and row[2] != "-"
 
 
+def test_every_setting_of_the_certificate_application_says_what_it_means() -> None:
+    text = text_of("urumqi", "en")
+    for part in ("rules", "contents", "settings"):
+        settings = rows(section(text, f"### Certificate application `[{part}]`"))[2:]
+        assert settings
+        assert [row[0] for row in settings if row[3] == "-"] == []
+
+
 def test_every_setting_of_the_cos_and_of_the_account_says_what_it_means() -> None:
     text = text_of("dalian", "en")
     for heading in ("Card operating system t514 `[settings]`", "Medical account `[settings]`",
@@ -211,6 +220,66 @@ def test_what_a_later_version_made_of_the_items() -> None:
     assert found["DF02.EF06.4B"][-1] == "does not fit: rewriting is not possible"
     assert found["DF03.EF07.70"][-1] == "follows DF03.EF07.71"
     assert "Items of version" not in text_of("2.00", "en")
+
+
+@pytest.mark.parametrize(
+    ("heading", "row"),
+    [  # ref 02 §8.1, §8.2, §8.9
+        ("directories", "| PKI.ADF1 | ADF | DF01 | `53532E434552542E41444631` | SS.CERT.ADF1 | "
+         "`00 A4 04 00 0C 53 53 2E 43 45 52 54 2E 41 44 46 31` |"),
+        ("files", "| 0015 | encryption private key (加密私钥) | - | never | imported: user PIN | "
+         "`00 A4 00 00 02 00 15` |"),
+        ("files", "| 0019 | encryption certificate (加密证书) | 2048 | free | user PIN | "
+         "`00 A4 00 00 02 00 19` |"),
+        ("PINs", "| admin PIN | 00 | 6 | `00 20 01 00` | `84 5E 01 00` |"),
+        ("PINs", "| control key | 00 | 6 | `00 82 00 00` | `84 D4 01 00` |"),
+        ("operations", "| generate a key pair | `80 40 00 00` | user PIN | "
+         "GET CHALLENGE `00 84 00 00` and VERIFY `00 20 01 81` |"),
+        ("operations", "| read a certificate | `00 B0 hh ll` | free | no condition |"),
+        ("contents", "| extension: card number, 9 characters | `1.2.156.2316.1.1` | "
+         "`1.2.156.2316.1` |"),
+    ],
+)  # fmt: skip
+def test_the_certificate_application(heading: str, row: str) -> None:
+    assert f"\n{row}\n" in section(text_of("urumqi", "en"), f"### PKI {heading}")
+
+
+def test_the_certificate_application_of_other_rules() -> None:
+    card = profile.load("urumqi")
+    model = card.structure.certificate
+    assert model is not None
+    rules = model.rules.model_copy(update={"import_key": "user_and_admin_pin"})
+    settings = model.settings.model_copy(update={"change_needs_authentication": False})
+    contents = model.contents.model_copy(update={"holder_digest": "unchecked"})
+    update = {"rules": rules, "settings": settings, "contents": contents}
+    changed = card.structure.model_copy(update={"certificate": model.model_copy(update=update)})
+    text = manual(replace(card, structure=changed), "en")
+    assert (
+        "| user PIN and admin PIN | GET CHALLENGE `00 84 00 00` and VERIFY `00 20 01 81`, "
+        "then GET CHALLENGE `00 84 00 00` and VERIFY `00 20 01 00` |" in text
+    )
+    assert "it need not be proved before it is replaced" in text
+    assert "extension: 32 bytes, not checked" in text
+
+
+def test_only_cards_that_have_the_certificate_application_have_its_chapter() -> None:
+    for name in CARDS:
+        there = profile.load(name).structure.certificates is not None
+        for language, title in (("en", "certificate application"), ("zh", "证书应用")):
+            text = text_of(name, language)
+            assert (f"## PKI {title}" in text) is there
+            assert ("Certificate application `[settings]`" in text) is (there and language == "en")
+        presence = "[present](#pki)" if there else "none"
+        assert f"| Certificate application | {presence} |" in text_of(name, "en")
+
+
+def test_its_first_secrets_are_not_shown() -> None:
+    model = profile.load("urumqi").structure.certificate
+    assert model is not None
+    text = text_of("urumqi", "en")
+    for secret in (model.initial_admin_pin, model.initial_control_key.hex().upper()):
+        assert secret not in text
+    assert "`initial_user_pin`" not in text
 
 
 def test_the_initial_pin_is_not_shown() -> None:

@@ -56,6 +56,12 @@ class Model:
         self.proved.clear()
         self.pin_verified = self.challenge = False
 
+    def leave(self) -> None:
+        """Another application is selected: nothing that was proved here holds any more."""
+        self.enter(_MF)
+        self.proved.clear()
+        self.pin_verified = False
+
     def enter(self, name: str) -> None:
         """Another directory: its predecessor's keys are no longer satisfied."""
         if name != self.directory:

@@ -32,6 +32,8 @@ _PSAMS = ("psam/urumqi", "psam/dalian")
 _COUNTERS = ("/tries", "/0019/body")
 _KEY = re.compile("/([0-9A-F]{6}|[0-9A-F]{4})$")
 """Where cards and PSAMs keep their keys; some files have such paths, too."""
+_CONTROL_KEYS = "certificate/keys/"
+"""Where the certificate application keeps its own."""
 _RECORDS = range(15, 25)
 """Lengths of key records in bytes; what creates a file is shorter or longer, or no secret."""
 _KEY_END = 8
@@ -148,7 +150,12 @@ def _keys(chip: Chip) -> set[bytes]:
         for path, record in chip.persistent_state().items()
         if _KEY.search(path) and len(str(record)) // 2 in _RECORDS
     )
-    return {end for end in records if len(set(end)) > 4}
+    control_keys = {
+        bytes.fromhex(str(value))
+        for path, value in chip.persistent_state().items()
+        if path.startswith(_CONTROL_KEYS) and not path.endswith(_COUNTERS)
+    }
+    return {end for end in records if len(set(end)) > 4} | control_keys
 
 
 def _memory(chip: Chip) -> dict[str, object]:

@@ -62,6 +62,17 @@ class WholeCard(RuleBasedStateMachine):
         sw, _ = self.send("00A40400", directory.name)
         assert sw == self.model.select_name(name)
 
+    @precondition(lambda self: self.profile.structure.certificates is not None)
+    @rule(data=st.data(), deep=st.booleans())
+    def go_through_the_certificate_application(self, data: st.DataObject, deep: bool) -> None:
+        certificates = self.profile.structure.certificates
+        assert certificates is not None
+        for name in (certificates.environment, certificates.name)[: 1 + deep]:
+            sw, _ = self.send("00A40400", name)
+            assert sw == 0x9000
+        self.model.leave()
+        self.select_by_name(data)
+
     @rule(data=st.data())
     def select_by_identifier(self, data: st.DataObject) -> None:
         directories = self.profile.structure.directories.values()

@@ -19,7 +19,7 @@ from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.support.plant import ChipSlot, import_rows, make_vault, open_ledger
+from tests.support.plant import ChipSlot, authority_of, import_rows, make_vault, open_ledger
 from tools.bench.support.report import Figure, publish
 
 from sscard_ic.apdu import Command, Response
@@ -110,7 +110,9 @@ def _make(region: str, parent: Path, vault: SoftwareVault) -> tuple[list[Exchang
     ):
         batch = import_rows(ledger, profile, Path(folder), 1)
         prepare_batch(ledger, batch, profile, vault)
-        outcome = Station(slot, ledger, profile, vault, trace=trace).run(batch)
+        authority = authority_of(profile)
+        station = Station(slot, ledger, profile, vault, authority=authority, trace=trace)
+        outcome = station.run(batch)
     if outcome.good != 1:
         raise RuntimeError(f"the card of {region} is not good")
     return slot.heard, trace.getvalue()

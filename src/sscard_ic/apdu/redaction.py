@@ -29,9 +29,7 @@ _CREATED = frozenset({0x00, 0x2F, 0x3F, 0xDD, 0xDF, 0xEF})
 """P1 of CREATE FILE in other dialects: 00 before a type, or the beginning of an identifier (ref 11
 §3.3, §4, §7)."""
 
-_ON_KEY_FILES = frozenset(
-    {b"\x80\x40", b"\x80\xc2", b"\x80\xc9"} | {b"\x80\x4c", b"\x80\x4e"}
-)
+_ON_KEY_FILES = frozenset({b"\x80\x40", b"\x80\xc2", b"\x80\xc9"} | {b"\x80\x4c", b"\x80\x4e"})
 """Commands of the certificate application that name files before their data (ref 02 §8.2, §8.8)."""
 
 _FILE_OBJECTS = (b"\xc0\x02", b"\xc2\x02")

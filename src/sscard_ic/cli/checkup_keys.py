@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 import sys
 from collections.abc import Iterator
@@ -173,9 +174,7 @@ def _pin_state(state: TokenState) -> tuple[State, Text, Text | None]:
 
 
 def _remote(settings: RemoteSettings) -> Iterator[Finding]:
-    try:
-        import httpx  # noqa: F401 - only whether it is there
-    except ImportError:
+    if importlib.util.find_spec("httpx") is None:
         yield _without("hsm service", _SERVICE, "httpx", "remote")
         return
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sscard_ic import profile as profiles
-from sscard_ic.profile.manual import opened
+from sscard_ic.profile.manual import FIRST_SECRETS, opened
 from sscard_ic.profile.parts import Part
 from sscard_ic.profile.structure import Item, Key, Located
 
@@ -20,7 +20,14 @@ def card_json(card: profiles.CardProfile) -> dict[str, Any]:
         "region": card.region.model_dump(mode="json") if card.region else None,
         "directories": [directory_json(card, name) for name in structure.directories],
         "keys": [key_json(card, name, key) for name, key in card.keys.items()],
+        "certificate_application": certificate_json(card),
     }
+
+
+def certificate_json(card: profiles.CardProfile) -> dict[str, Any] | None:
+    """The certificate application without its first PINs and control key; None: none."""
+    model = card.structure.certificates
+    return None if model is None else model.model_dump(mode="json", exclude=set(FIRST_SECRETS))
 
 
 def part_json(card: profiles.CardProfile, part: Part) -> dict[str, Any]:
@@ -44,6 +51,8 @@ def _part(card: profiles.CardProfile, part: Part) -> dict[str, Any]:
             return key_json(card, part.name, card.keys[part.name])
         case "table":
             return {"name": part.name, **card.codes[part.name].model_dump(mode="json")}
+        case "certificate":
+            return certificate_json(card) or {}
 
 
 def directory_json(card: profiles.CardProfile, name: str) -> dict[str, Any]:

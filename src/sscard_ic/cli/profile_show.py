@@ -11,7 +11,10 @@ from sscard_ic.base.errors import Text
 from sscard_ic.cli import common
 from sscard_ic.cli.common import tr
 from sscard_ic.cli.tables import print_table
+from sscard_ic.profile.certificate import CertificateApplication
 from sscard_ic.profile.manual import (
+    CERTIFICATES,
+    certificate_tables,
     file_words,
     form_words,
     key_command,
@@ -21,7 +24,7 @@ from sscard_ic.profile.manual import (
     rule_words,
     spaced,
 )
-from sscard_ic.profile.parts import Part
+from sscard_ic.profile.parts import CERTIFICATE_APPLICATION, Part
 from sscard_ic.profile.structure import Item, Key, Located
 from sscard_ic.profile.values import encode
 
@@ -38,6 +41,9 @@ def print_card(card: profiles.CardProfile) -> None:
     _print_identity(card)
     for name in card.structure.directories:
         _print_directory(card, name)
+    if card.structure.certificates is not None:
+        click.echo()
+        _print_certificates(card.structure.certificates)
     click.echo()
     common.say(
         Text(
@@ -50,7 +56,7 @@ def print_card(card: profiles.CardProfile) -> None:
 
 
 def print_part(card: profiles.CardProfile, part: Part) -> None:
-    """One directory, file, item, key or code table."""
+    """One directory, file, item, key or code table, or the certificate application."""
     match part.kind:
         case "directory":
             _print_directory(card, part.name)
@@ -63,6 +69,8 @@ def print_part(card: profiles.CardProfile, part: Part) -> None:
             _print_key(card, part.name)
         case "table":
             _print_table(card, part.name)
+        case "certificate" if card.structure.certificates is not None:
+            _print_certificates(card.structure.certificates)
 
 
 def _print_identity(card: profiles.CardProfile) -> None:
@@ -81,6 +89,16 @@ def _print_identity(card: profiles.CardProfile) -> None:
             (tr("有效期（年）", "Validity in years"), str(card.region.validity.years)),
         ]
     print_table(rows=rows)
+
+
+def _print_certificates(model: CertificateApplication) -> None:
+    """The certificate application: what it has, and what it asks for."""
+    click.echo(f"{CERTIFICATE_APPLICATION} {_of(CERTIFICATES)}")
+    for table in certificate_tables(model):
+        click.echo()
+        rows = [[_of(cell).replace("`", "") or "-" for cell in row] for row in table.rows]
+        title = f"{CERTIFICATE_APPLICATION} {_of(table.title)}"
+        print_table(*map(_of, table.heads), rows=rows, title=title)
 
 
 def _print_directory(card: profiles.CardProfile, name: str) -> None:

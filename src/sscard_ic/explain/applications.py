@@ -42,7 +42,8 @@ def _named(application: Application, directory: str, zh: str, en: str) -> Place:
 
 
 _PSAM = _named("psam", "PSAM.DF01", "PSAM 社保应用", "application of the PSAM")
-_CERTIFICATE = _named("certificate", "PKI.ADF1", "证书应用", "certificate application")
+CERTIFICATE_ENVIRONMENT = _named("certificate", "PKI", "证书应用环境", "certificate environment")
+CERTIFICATE = _named("certificate", "PKI.ADF1", "证书应用", "certificate application")
 _DEBIT = _named("bank", "A000000333010101", "借记应用", "bank debit application")
 
 _ENVIRONMENT = "sh.社会保障".encode("gb2312")
@@ -55,10 +56,6 @@ NAMED: dict[bytes, Place] = {
         "psam", "PSAM.SM4", "PSAM 的 SM4 环境", "SM4 environment of the PSAM"
     ),
     bytes.fromhex("D15600000590"): _PSAM,
-    "PKI.社会保障".encode("gb2312"): _named(
-        "certificate", "PKI", "证书应用环境", "certificate environment"
-    ),
-    b"SS.CERT.ADF1": _CERTIFICATE,
     b"1PAY.SYS.DDF01": _named(
         "payment system", "PSE", "支付系统环境", "payment system environment"
     ),
@@ -85,13 +82,13 @@ NAMED: dict[bytes, Place] = {
         "issuer", "ISD", "发卡行安全域", "issuer security domain"
     ),
 }
-"""Names that no profile of the social security card declares."""
+"""Names that no profile of the social security card declares; those of the certificate application
+are its model's."""
 
 _BANK_PROVIDER = bytes.fromhex("A000000333")
 
 CHILDREN: dict[tuple[Application, int], Place] = {
     ("psam", 0xDF01): _PSAM,
-    ("certificate", 0xDF01): _CERTIFICATE,
 }
 """Directories by application and file identifier."""
 
@@ -163,15 +160,6 @@ _PSAM_FILES = {
     0x0013: ForeignFile(Text("地市级密钥文件", "city key file")),
 }
 
-_CERTIFICATE_FILES = {
-    0x0012: ForeignFile(Text("签名公钥", "signature public key")),
-    0x0013: ForeignFile(Text("签名私钥", "signature private key")),
-    0x0014: ForeignFile(Text("加密公钥", "encryption public key")),
-    0x0015: ForeignFile(Text("加密私钥", "encryption private key")),
-    0x0018: ForeignFile(Text("签名证书", "signature certificate")),
-    0x0019: ForeignFile(Text("加密证书", "encryption certificate")),
-}
-
 _INTERNAL_FILES = {
     0x0000: ForeignFile(Text("密钥文件", "key file")),
     0x2F01: ForeignFile(Text("ATR 文件", "ATR file")),
@@ -185,6 +173,5 @@ _INTERNAL_FILES = {
 FOREIGN_FILES: dict[Application, dict[int, ForeignFile]] = {
     "social security": _INTERNAL_FILES,
     "psam": _PSAM_FILES,
-    "certificate": _CERTIFICATE_FILES,
 }
 """Files by application and identifier."""

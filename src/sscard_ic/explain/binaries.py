@@ -15,7 +15,7 @@ _BY_SFI = 0x80
 _DATA = Text("数据", "data")
 
 
-def _address(session: Session, sent: Sent) -> tuple[int | None, int]:
+def address(session: Session, sent: Sent) -> tuple[int | None, int]:
     """The file and the offset that P1 and P2 name."""
     if sent.p1 & _BY_SFI:
         return session.fid_by_sfi(sent.p1 & 0x1F), sent.p2
@@ -24,9 +24,9 @@ def _address(session: Session, sent: Sent) -> tuple[int | None, int]:
 
 def read_binary(session: Session, sent: Sent, name: Text) -> Asked:
     """READ BINARY of the current file, or of one by its short identifier."""
-    fid, offset = _address(session, sent)
+    fid, offset = address(session, sent)
     file = session.known_file(fid)
-    asked = Asked(name, _about(session, fid, offset, None), session.path(fid), reasons=REASONS)
+    asked = Asked(name, about(session, fid, offset, None), session.path(fid), reasons=REASONS)
     asked.details = mac_of(sent)
     asked.rule = file.places[0].read if file else None
     asked.succeeded = selects(session, fid)
@@ -48,17 +48,17 @@ def _told(session: Session, sent: Sent, fid: int | None, offset: int, data: Mask
 
 def update_binary(session: Session, sent: Sent, name: Text) -> Asked:
     """UPDATE BINARY, and WRITE BINARY of older cards."""
-    fid, offset = _address(session, sent)
+    fid, offset = address(session, sent)
     file = session.known_file(fid)
     data = sent.plain
-    asked = Asked(name, _about(session, fid, offset, len(data)), session.path(fid), reasons=REASONS)
+    asked = Asked(name, about(session, fid, offset, len(data)), session.path(fid), reasons=REASONS)
     asked.details = (*_content(session, fid, offset, data), *mac_of(sent))
     asked.rule = file.places[0].update if file else None
     asked.succeeded = selects(session, fid)
     return asked
 
 
-def _about(session: Session, fid: int | None, offset: int, size: int | None) -> Text:
+def about(session: Session, fid: int | None, offset: int, size: int | None) -> Text:
     words = session.file_words(fid)
     if size is None and offset == 0:
         return words

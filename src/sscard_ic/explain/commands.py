@@ -10,6 +10,7 @@ from sscard_ic.base.errors import Text
 from sscard_ic.explain import (
     bank,
     binaries,
+    certificate,
     creation,
     medical,
     psam,
@@ -48,6 +49,10 @@ _HANDLERS: Mapping[bytes, Handler] = {
         "801A": psam.derive_key,
         "801E": security.application_block,
         "8024": security.pin_service,
+        "8040": certificate.generate,
+        "804A": certificate.import_session_key,
+        "804C": certificate.sign,
+        "804E": certificate.decrypt,
         "8050": bank.wallet,
         "8052": bank.wallet,
         "8054": bank.wallet,
@@ -61,6 +66,9 @@ _HANDLERS: Mapping[bytes, Handler] = {
         "808A": creation.ksa_create,
         "80A8": bank.processing_options,
         "80AE": bank.generate_ac,
+        "80C2": certificate.import_key,
+        "80C4": certificate.hash_inside,
+        "80C9": certificate.export,
         "80CA": bank.get_data,
         "80D4": creation.write_key,
         "80E0": creation.create_file,
@@ -87,6 +95,9 @@ _OWN_CLASSES = 0xB0
 _SECRET_HEADERS = frozenset({b"\x80\x00\x00\x00", b"\x80\x00\x00\x02", b"\x80\xe0\x03\x00"})
 """Transport codes of HDOS and T514."""
 
+_PUBLIC_KEY = b"\x80\xc2\x40\x00"
+"""IMPORT KEY of a public key; its words see to it that it is one."""
+
 _PLAIN = frozenset(
     bytes.fromhex(header) for header in ("0070", "00C0", "00E4", "800E", "BFCE", "BFFE")
 )
@@ -103,7 +114,7 @@ _DATA = Text("数据", "data")
 
 def is_secret(header: bytes) -> bool:
     """Whether the data of a command with this header are a PIN, a key or a transport code."""
-    if header[0] & 0xF0 == _OWN_CLASSES:
+    if header[0] & 0xF0 == _OWN_CLASSES or header == _PUBLIC_KEY:
         return False
     return header[1] in _SECRET_INSTRUCTIONS or header in _SECRET_HEADERS
 
@@ -111,7 +122,11 @@ def is_secret(header: bytes) -> bool:
 def explain_command(session: Session, sent: Sent) -> Asked:
     """What the command says, here and now."""
     name = command_name(sent.header, session.dialect)
-    handler = _HANDLERS.get(without_mac(sent.header[:2])) if name is not None else None
+    handler = certificate.handler_here(session, sent.header)
+    if handler is not None:
+        name = name or certificate.SIGN
+    elif name is not None:
+        handler = _HANDLERS.get(without_mac(sent.header[:2]))
     secret = is_secret(sent.header)
     if handler is not None and name is not None:
         asked = handler(session, sent, name)

@@ -171,15 +171,8 @@ def _key_words(session: Session, sent: Sent, keys: Sequence[str], lengths: Seque
 
 # -- PIN ---------------------------------------------------------------------------------------
 
-_CERTIFICATE_PINS = {
-    0x81: Text("用户密码", "the user PIN"),
-    0x00: Text("管理密码", "the admin PIN"),
-}
-
 
 def _which_pin(session: Session, p2: int) -> Text:
-    if session.place.application == "certificate":
-        return _CERTIFICATE_PINS.get(p2, Text(f"密码 {p2:02X}", f"PIN {p2:02X}"))
     if session.place.application == "bank":
         return Text("持卡人密码", "the holder's PIN")
     if p2 == 0x00:

@@ -40,7 +40,7 @@ def select(session: Session, sent: Sent, name: Text) -> Asked:
     elif sent.p1 == _BY_NAME:
         _by_name(session, sent, asked)
     elif sent.p1 == _PARENT:
-        _directory(session, asked, session.names.parent(session.place.directory))
+        _directory(session, asked, session.parent)
         asked.about = Text(f"上级目录 {asked.about.zh}", f"the directory above {asked.about.en}")
     elif not sent.data:
         _directory(session, asked, session.directory_with(0x3F00) or session.names.master_file)

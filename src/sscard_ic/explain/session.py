@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sscard_ic.apdu.masked import Masked
@@ -10,6 +10,8 @@ from sscard_ic.apdu.names import DIALECTS, Dialect
 from sscard_ic.apdu.status import StatusWord
 from sscard_ic.base.errors import Text
 from sscard_ic.explain.applications import (
+    CERTIFICATE,
+    CERTIFICATE_ENVIRONMENT,
     CHILDREN,
     FOREIGN_FILES,
     MF,
@@ -18,10 +20,16 @@ from sscard_ic.explain.applications import (
     named,
 )
 from sscard_ic.explain.card_names import FileNames, card_names, rule_words
+from sscard_ic.explain.certificate_state import (
+    CertificateState,
+    certificate_files,
+    certificate_model,
+)
 from sscard_ic.explain.statuses import Reasons
 from sscard_ic.explain.words import NO_WORDS, Detail, bytes_of
 from sscard_ic.profile.access import AccessRule
 from sscard_ic.profile.card_profile import CardProfile
+from sscard_ic.profile.certificate import CertificateApplication
 
 _LAST_SFI = 0x1F
 
@@ -40,6 +48,7 @@ class Session:
         self.file: int | None = None
         self.pin = False
         self.keys: set[str] = set()
+        self.certificate = CertificateState()
         self.levels: dict[tuple[str, int], list[str]] = {}
         """Names of keys by directory and level, from the key records that were written."""
 
@@ -67,6 +76,9 @@ class Session:
         """A directory was selected: its keys are to be presented anew (ref 11 §2.3)."""
         if place.application != self.place.application:
             self.pin = False
+            self.certificate = CertificateState()
+        elif place != self.place:
+            self.certificate.control = False
         self.place = place
         self.file = None
         self.keys.clear()
@@ -74,16 +86,44 @@ class Session:
     def directory_named(self, name: bytes) -> Place | None:
         """The directory that SELECT by name means."""
         # On a combined card the MF bears the name of the PSE, which readers mean by it.
-        return named(name) or self.names.directory_named(name)
+        place = named(name) or self.names.directory_named(name)
+        return place or self._certificate_named(name)
+
+    def _certificate_named(self, name: bytes) -> Place | None:
+        """A directory of the certificate application, whose names a profile may change."""
+        places = {
+            self.certificates.environment: CERTIFICATE_ENVIRONMENT,
+            self.certificates.name: CERTIFICATE,
+        }
+        return places.get(name)
 
     def directory_with(self, fid: int) -> Place | None:
         """The directory that SELECT by identifier means here."""
+        if self.place.application == "certificate" and fid == self.certificates.fid:
+            return CERTIFICATE
         child = CHILDREN.get((self.place.application, fid))
         if child is not None:
             return child
         if self.place.application == "psam" and fid == MF:
             return Place("psam", "PSAM.MF", Text("PSAM 主文件", "master file of the PSAM"))
+        declared = self.names.profile.structure.certificates
+        if declared is not None and fid == declared.settings.environment_fid:
+            return CERTIFICATE_ENVIRONMENT
         return self.names.directory_with(fid)
+
+    @property
+    def parent(self) -> Place | None:
+        """The directory above the current one."""
+        if self.place == CERTIFICATE:
+            return CERTIFICATE_ENVIRONMENT
+        if self.place == CERTIFICATE_ENVIRONMENT:
+            return self.names.master_file
+        return self.names.parent(self.place.directory)
+
+    @property
+    def certificates(self) -> CertificateApplication:
+        """The certificate application of the profile, else the national one."""
+        return certificate_model(self.names.profile)
 
     @property
     def own(self) -> bool:
@@ -106,13 +146,18 @@ class Session:
         """A file of an application that no profile declares."""
         if fid is None:
             return None
-        return FOREIGN_FILES.get(self.place.application, {}).get(fid)
+        return self._foreign_files().get(fid)
+
+    def _foreign_files(self) -> Mapping[int, ForeignFile]:
+        if self.place.application == "certificate":
+            return certificate_files(self.certificates)
+        return FOREIGN_FILES.get(self.place.application, {})
 
     def fid_by_sfi(self, sfi: int) -> int:
         """The identifier that a short one means in the current directory."""
         if self.own:
             return self.names.file_by_sfi(self.place.directory, sfi)[0]
-        for fid in FOREIGN_FILES.get(self.place.application, {}):
+        for fid in self._foreign_files():
             if fid & 0x1F == sfi:
                 return fid
         return sfi
@@ -123,7 +168,7 @@ class Session:
         if fid is None:
             return directory
         # Of files that only their short identifier names, no other is known.
-        short = fid <= _LAST_SFI and self.place.application not in FOREIGN_FILES
+        short = fid <= _LAST_SFI and not self._foreign_files()
         return f"{directory}.{fid:02X}" if short else f"{directory}.{fid:04X}"
 
     def file_words(self, fid: int | None) -> Text:

@@ -23,6 +23,13 @@ _OF_APPLICATION: dict[Application, Reasons] = {
     "payment system": {
         0x6A83: Text("目录到此为止", "the directory ends here"),
     },
+    "certificate": {
+        0x6A80: Text("数据不对：标签、曲线点或密文", "wrong data: tags, point or cipher"),
+        0x6A88: Text("没有该密码或密钥", "there is no such PIN or key"),
+        0x6984: Text("没有有效随机数，先取随机数", "no valid challenge: GET CHALLENGE first"),
+        0x6985: Text("前一步命令未执行", "the command before it is missing"),
+        0x6988: Text("MAC 错误", "the MAC is wrong"),
+    },
     "psam": {
         0x6901: Text("前一步命令未执行", "the command before it is missing"),
         0x6A80: Text("分散级数或数据不对", "wrong number of diversification steps, or wrong data"),

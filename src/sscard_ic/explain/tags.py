@@ -222,5 +222,24 @@ def _table(rows: str) -> dict[str, Tag]:
 TAGS: Mapping[str, Tag] = _table(_ROWS)
 """By tag in hex digits."""
 
-WITHIN: Mapping[str, Mapping[str, Tag]] = {"62": _table(_CONTROL_PARAMETERS)}
-"""Tags that mean something else inside the template of this tag."""
+_DISCRETIONARY = """
+92    -      专有数据                  proprietary data
+"""
+
+_CERTIFICATE_COMMANDS = """
+C0    -      公钥文件                  public key file
+C1    -      数据                      data
+C2    -      私钥文件                  private key file
+CA    -      公钥                      public key
+CB    -      私钥密文                  private key, enciphered
+"""
+
+CERTIFICATE_COMMANDS = "certificate"
+
+WITHIN: Mapping[str, Mapping[str, Tag]] = {
+    "62": _table(_CONTROL_PARAMETERS),
+    "73": _table(_DISCRETIONARY),
+    CERTIFICATE_COMMANDS: _table(_CERTIFICATE_COMMANDS),
+}
+"""Tags that mean something else inside the template of this tag, or in these commands (ref 02
+§8.2, §8.9)."""

@@ -61,7 +61,9 @@ class CertificateRules(Strict):
     import_key: Condition = "user_pin"
     """Session key, encryption key pair; one program verifies both PINs before, one the user's."""
     read_certificate: Condition = "free"
+    """Certificates."""
     update_certificate: Condition = "user_pin"
+    """The same programs write them as they import keys."""
 
 
 class CertificateSettings(Strict):
@@ -82,8 +84,11 @@ class CertificateSettings(Strict):
     challenge: Literal[8, 16] = 16
     """Bytes of the challenge that a terminal draws; the card takes both, 8 filled with 00."""
     user_pin_tries: int = Field(default=6, ge=1, le=15)
+    """Wrong user PINs until it is locked."""
     admin_pin_tries: int = Field(default=6, ge=1, le=15)
+    """Wrong administrator PINs until it is locked."""
     control_key_tries: int = Field(default=6, ge=1, le=15)
+    """Wrong proofs of a control key until it is locked."""
     session_key_slot: HexByte = 0x10
     """P2 of the import of a session key."""
     control_key_header: Annotated[HexBytes, Field(min_length=3, max_length=3)] = bytes(3)
@@ -104,7 +109,9 @@ class CertificateContents(Strict):
     signature_holder_digest: Oid = "1.2.156.2316.1.2"
     """Extension of 32 bytes."""
     encryption_card_number: Oid = "1.2.156.2316.1"
+    """The same in the encryption certificate."""
     encryption_holder_digest: Oid = "1.2.156.2316.2"
+    """The same in the encryption certificate."""
     holder_digest: Literal["sm3_number", "unchecked"] = "sm3_number"
     """What the 32 bytes are: SM3 of the social security number, or not looked at."""
 
@@ -165,12 +172,22 @@ def check_certificate(structure: Structure) -> Iterator[tuple[tuple[str, ...], T
         yield ("certificate_application",), text
     if structure.certificate is None:
         return
+    model = structure.certificate
     names = {directory.name: name for name, directory in structure.directories.items()}
     for field in ("environment", "name"):
-        if other := names.get(getattr(structure.certificate, field)):
+        if other := names.get(getattr(model, field)):
             text = Text(f"名称与目录 {other} 相同", f"the directory {other} has this name, too")
             yield ("certificate", field), text
-    fids = list(structure.certificate.files.model_dump().values())
+    if model.name == model.environment:
+        text = Text("与 environment 相同", "the same as environment")
+        yield ("certificate", "name"), text
+    if model.admin_pin == model.user_pin:
+        yield ("certificate", "admin_pin"), Text("与 user_pin 相同", "the same as user_pin")
+    fids = list(model.files.model_dump().values())
     if len(set(fids)) != len(fids):
         text = Text("文件标识符重复", "two files have one identifier")
         yield ("certificate", "files"), text
+    if model.settings.padded_certificate > model.settings.certificate_size:
+        size = model.settings.certificate_size
+        text = Text(f"超过 certificate_size（{size}）", f"more than certificate_size, {size}")
+        yield ("certificate", "settings", "padded_certificate"), text

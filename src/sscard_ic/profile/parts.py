@@ -1,4 +1,4 @@
-"""A part of a card by its name: directory, file, item, key or code table."""
+"""A part of a card by its name: directory, file, item, key, code table, certificate application."""
 
 from __future__ import annotations
 
@@ -18,18 +18,22 @@ NO_SUCH_PART = Text(
 )
 
 
+CERTIFICATE_APPLICATION = "PKI"
+"""What the certificate application is called."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """What a name means; ``name`` is how the profile writes it."""
 
-    kind: Literal["directory", "file", "item", "key", "table"]
+    kind: Literal["directory", "file", "item", "key", "table", "certificate"]
     name: str
     places: tuple[Located, ...] = ()
     """The items meant: none of a key or code table, all repetitions of a record."""
 
 
 def find_part(profile: CardProfile, name: str) -> Part:
-    """What ``name`` means: ``DF02``, ``DF02.EF06``, ``UK1DF02``, ``T23``, or an item.
+    """What ``name`` means: ``DF02``, ``DF02.EF06``, ``UK1DF02``, ``T23``, ``PKI``, or an item.
 
     Items go by the names of :func:`find_items`. Raises :class:`InputError` with the nearest names
     when nothing bears the name, or when several items do.
@@ -67,3 +71,5 @@ def _parts(profile: CardProfile) -> Iterator[Part]:
         yield Part("key", name)
     for name in profile.codes:
         yield Part("table", name)
+    if profile.structure.certificates is not None:
+        yield Part("certificate", CERTIFICATE_APPLICATION)

@@ -23,7 +23,7 @@ from tests.support.softhsm import (
 )
 
 from sscard_ic.base import FixedClock, Secret
-from sscard_ic.base.errors import SscardError
+from sscard_ic.base.errors import InputError, SscardError
 from sscard_ic.crypto.suites import SUITES
 from sscard_ic.keys import (
     CardKey,
@@ -229,6 +229,21 @@ class TestBlocks:
         ):
             with pytest.raises(KeyBlockError):
                 token.import_block(changed)
+        assert len(token.keys()) == 1
+        assert len(held_keys(token)) == 2
+
+    @pytest.mark.parametrize(
+        "bits",
+        [bytes(16), b"\x01" * 16, bytes.fromhex("E0FEE0FEF1FEF1FE 1F1F1F1F0E0E0E0E")],
+        ids=["zeros", "weak", "semi-weak"],
+    )
+    def test_weak_key(self, token: Pkcs11HostService, kbpk: Secret, bits: bytes) -> None:
+        """Its sender has the transport key, and seals what it likes."""
+        with pytest.raises(InputError, match="MKSSSE version 1: a weak key"):
+            token.import_block(block_for(MASTER, Secret(bits), kbpk))
+        with pytest.raises(InputError, match="KBPK version 2: a weak key"):
+            token.import_block(block_for(replace(KBPK, version=2), Secret(bytes(32)), kbpk))
+        # Neither the key nor an entry of it is left.
         assert len(token.keys()) == 1
         assert len(held_keys(token)) == 2
 

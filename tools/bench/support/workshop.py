@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-from tests.support.plant import ChipSlot, import_rows, make_vault, open_ledger
+from tests.support.plant import ChipSlot, authority_of, import_rows, make_vault, open_ledger
 
 from sscard_ic.base.secret import Secretive
 from sscard_ic.card import HabitBook, SocialSecurityCard
@@ -107,7 +107,14 @@ class Workshop:
         ):
             batch = import_rows(ledger, profile, Path(folder), count)
             prepare_batch(ledger, batch, profile, self.vault)
-            station = Station(slot, ledger, profile, self.vault, habits=HabitBook())
+            station = Station(
+                slot,
+                ledger,
+                profile,
+                self.vault,
+                authority=authority_of(profile),
+                habits=HabitBook(),
+            )
             outcome = station.run(batch)
             if outcome.good != count:
                 raise RuntimeError(f"{outcome.good} of {count} cards of {region} are good")

@@ -6,11 +6,17 @@ from collections.abc import Iterator, Mapping
 
 from sscard_ic.base.errors import Language, Text
 from sscard_ic.profile.card_profile import CardProfile
+from sscard_ic.profile.manual.certificates import (
+    CERTIFICATES,
+    certificate_tables,
+    certificates,
+    presence,
+)
 from sscard_ic.profile.manual.files import FilesPart
 from sscard_ic.profile.manual.keys import keys, opened, opens_words
 from sscard_ic.profile.manual.page import Page, spaced
 from sscard_ic.profile.manual.rewritten import rewritten
-from sscard_ic.profile.manual.settings import settings
+from sscard_ic.profile.manual.settings import FIRST_SECRETS, settings
 from sscard_ic.profile.manual.tables import code_tables, tables_page
 from sscard_ic.profile.manual.tree import directories, files
 from sscard_ic.profile.manual.words import (
@@ -23,6 +29,9 @@ from sscard_ic.profile.manual.words import (
 )
 
 __all__ = [
+    "CERTIFICATES",
+    "FIRST_SECRETS",
+    "certificate_tables",
     "file_words",
     "form_words",
     "key_command",
@@ -57,6 +66,7 @@ def manual(
     for name in profile.structure.directories:
         part.directory(name)
         keys(page, profile, name)
+    certificates(page, profile)
     rewritten(page, profile)
     code_tables(page, profile, elsewhere)
     settings(page, profile)
@@ -73,6 +83,7 @@ def _identity(page: Page, profile: CardProfile) -> None:
         (Text("记录与透明文件", "Records and transparent files"), str(len(profile.places))),
         (Text("密钥名", "Key names"), str(len(structure.keys))),
         (Text("密钥值", "Key values"), str(sum(key.groups for key in structure.keys.values()))),
+        (Text("证书应用", "Certificate application"), page.of(presence(profile))),
     ]
     if region:
         issuer = region.issuer

@@ -1,4 +1,4 @@
-"""Settings of the COS, of the medical account and of the region: value, default, meaning."""
+"""Settings of COS, medical account, certificate application and region: value, default, meaning."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from sscard_ic.base.errors import Text
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.manual.page import Page, code
 
-_SECRET = frozenset({"initial", "factory_key"})
-"""A PIN and a key, known as they are: a page for everybody does not show them."""
+FIRST_SECRETS = frozenset({"initial_user_pin", "initial_admin_pin", "initial_control_key"})
+"""Those of a new certificate application."""
+_SECRET = FIRST_SECRETS | {"initial", "factory_key"}
+"""PINs and keys, known as they are: a page for everybody does not show them."""
 
 
 def settings(page: Page, profile: CardProfile) -> None:
@@ -33,6 +35,8 @@ def settings(page: Page, profile: CardProfile) -> None:
     _model(page, Text(f"卡操作系统 {name}", f"Card operating system {name}"), profile.dialect)
     if profile.structure.medical is not None:
         _model(page, Text("医疗账户", "Medical account"), profile.structure.medical)
+    if profile.structure.certificates is not None:
+        _model(page, Text("证书应用", "Certificate application"), profile.structure.certificates)
     if profile.region is not None:
         region = Text(f"地区 {profile.region.issuer.zh}", f"Region {profile.region.issuer.en}")
         _model(page, region, profile.region)

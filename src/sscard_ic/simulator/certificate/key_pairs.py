@@ -1,4 +1,7 @@
-"""SM2 keys: generated on the card, exported, imported, and used (ref 02 §8.2, §8.8)."""
+"""SM2 keys: generated on the card, exported, imported, and used (ref 02 §8.2, §8.8).
+
+Raises :class:`~sscard_ic.base.errors.InputError` where this machine has no SM2.
+"""
 
 from __future__ import annotations
 

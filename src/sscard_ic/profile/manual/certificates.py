@@ -1,0 +1,242 @@
+"""The certificate application in words: directories, files, rules, PINs, contents (ref 02 §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sscard_ic.base.errors import Text
+from sscard_ic.profile.card_profile import CardProfile
+from sscard_ic.profile.certificate import CertificateApplication, Condition, Purpose
+from sscard_ic.profile.certificate_words import (
+    NEEDED_PINS,
+    PIN_NAMES,
+    PIN_WORDS,
+    condition_words,
+    file_titles,
+)
+from sscard_ic.profile.manual.page import Page, code
+from sscard_ic.profile.manual.tree import name_text
+from sscard_ic.profile.parts import CERTIFICATE_APPLICATION
+
+CERTIFICATES = Text("证书应用", "certificate application")
+ANCHOR = CERTIFICATE_APPLICATION.lower()
+
+_CHALLENGE = "00 84 00 00"
+_NEVER = Text("禁止", "never")
+_PUBLIC_KEY_LENGTH = 64
+
+Row = tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table about the application; code in its cells stands in backticks."""
+
+    title: Text
+    heads: tuple[Text, ...]
+    rows: tuple[Row, ...]
+
+
+def presence(profile: CardProfile) -> Text:
+    """Whether the chip bears the application, with a link to the chapter."""
+    if profile.structure.certificates is None:
+        return Text("无", "none")
+    return Text(f"[有](#{ANCHOR})", f"[present](#{ANCHOR})")
+
+
+def certificates(page: Page, profile: CardProfile) -> None:
+    """The chapter; nothing for a card without the application."""
+    model = profile.structure.certificates
+    if model is None:
+        return
+    title = page.of(_both(CERTIFICATES))
+    page.heading(2, f"{CERTIFICATE_APPLICATION} {title}", ANCHOR)
+    page.points(page.of(point) for point in _points(model))
+    for table in certificate_tables(model):
+        page.heading(3, f"{CERTIFICATE_APPLICATION} {page.of(table.title)}")
+        page.table(table.heads, ([page.of(cell) for cell in row] for row in table.rows))
+
+
+def certificate_tables(model: CertificateApplication) -> Iterator[Table]:
+    """What the application has and asks for; neither its first PINs nor its first control key."""
+    yield Table(Text("目录", "directories"), _DIRECTORY_HEADS, tuple(_directories(model)))
+    yield Table(Text("文件", "files"), _FILE_HEADS, tuple(_files(model)))
+    title = Text("密码与主控密钥", "PINs and control keys")
+    yield Table(title, _SECRET_HEADS, tuple(_secrets(model)))
+    yield Table(Text("操作", "operations"), _OPERATION_HEADS, tuple(_operations(model)))
+    contents = Text("证书内容", "contents of certificates")
+    yield Table(contents, _CONTENT_HEADS, tuple(_contents(model)))
+
+
+def _both(text: Text) -> Text:
+    """A name in both languages, the reader's first."""
+    return Text(f"{text.zh} ({text.en})", f"{text.en} ({text.zh})")
+
+
+def _same(text: str) -> Text:
+    return Text(text, text)
+
+
+def _points(model: CertificateApplication) -> Iterator[Text]:
+    yield Text(
+        "初始密码与主控密钥是制卡商公开的值，发卡时替换；此处不列出。",
+        "The first PINs and control keys are published values of the card maker and replaced "
+        "when the card is issued; they are not shown here.",
+    )
+    yield Text(
+        "密码以密文校验：SM4(SM3(密码) 的前 16 字节，随机数)；8 字节的随机数后补 00。",
+        "A PIN is verified by a cryptogram: SM4(first 16 bytes of SM3(PIN), challenge); a "
+        "challenge of 8 bytes is filled up with 00.",
+    )
+    header = len(model.settings.public_key_header)
+    yield Text(
+        f"公钥文件：{header} 字节头部，然后 X 与 Y 各 32 字节；私钥永不可读。",
+        f"A public key file is {header} bytes of header, then X and Y with 32 bytes each; "
+        "private keys are never read.",
+    )
+    yield Text(
+        "主控密钥 DDF 与 ADF 各有一个，更换前在所属目录中认证。"
+        if model.settings.change_needs_authentication
+        else "主控密钥 DDF 与 ADF 各有一个，更换时不需先认证。",
+        "DDF and ADF have a control key each, proved in its directory before it is replaced."
+        if model.settings.change_needs_authentication
+        else "DDF and ADF have a control key each; it need not be proved before it is replaced.",
+    )
+
+
+def _directories(model: CertificateApplication) -> Iterator[Row]:
+    rows = (
+        (CERTIFICATE_APPLICATION, "DDF", model.settings.environment_fid, model.environment),
+        (f"{CERTIFICATE_APPLICATION}.ADF1", "ADF", model.fid, model.name),
+    )
+    for title, kind, fid, name in rows:
+        select = code(f"00 A4 04 00 {len(name):02X} {name.hex(' ').upper()}")
+        cells = (title, kind, f"{fid:04X}", code(name.hex().upper()), name_text(name), select)
+        yield tuple(map(_same, cells))
+
+
+def _files(model: CertificateApplication) -> Iterator[Row]:
+    """Identifier, title, bytes, what reads and what writes each file."""
+    files, rules, settings = model.files, model.rules, model.settings
+    public = (files.signature_public, files.encryption_public)
+    key = len(settings.public_key_header) + _PUBLIC_KEY_LENGTH
+    made = condition_words(rules.generate_key)
+    generated = Text(f"由卡生成：{made.zh}", f"generated by the card: {made.en}")
+    brought = condition_words(rules.import_key)
+    imported = Text(f"导入：{brought.zh}", f"imported: {brought.en}")
+    for fid, title in file_titles(files).items():
+        size, read = str(key), condition_words(rules.read_public)
+        own = fid in (files.signature_public, files.signature_private)
+        written = generated if own else imported
+        if fid in (files.signature_certificate, files.encryption_certificate):
+            size, read = str(settings.certificate_size), condition_words(rules.read_certificate)
+            written = condition_words(rules.update_certificate)
+        elif fid not in public:
+            size, read = "", _NEVER
+        select = code(f"00 A4 00 00 02 {fid.to_bytes(2, 'big').hex(' ').upper()}")
+        yield _same(f"{fid:04X}"), _both(title), _same(size), read, written, _same(select)
+
+
+def _secrets(model: CertificateApplication) -> Iterator[Row]:
+    settings = model.settings
+    tries = {"user": settings.user_pin_tries, "admin": settings.admin_pin_tries}
+    for pin in PIN_NAMES:
+        p2 = f"{model.pin_reference(pin):02X}"
+        cells = (p2, str(tries[pin]), code(f"00 20 01 {p2}"), code(f"84 5E 01 {p2}"))
+        yield PIN_WORDS[pin], *map(_same, cells)
+    control = Text("主控密钥", "control key")
+    cells = ("00", str(settings.control_key_tries), code("00 82 00 00"), code("84 D4 01 00"))
+    yield control, *map(_same, cells)
+
+
+def _operations(model: CertificateApplication) -> Iterator[Row]:
+    rules, settings = model.rules, model.settings
+    sign = settings.sign_command.hex(" ").upper()
+    slot = f"80 4A 02 {settings.session_key_slot:02X}"
+    read = ("00 B0 hh ll", "80 C9 82 00", "80 C9 82 80")
+    rows: tuple[tuple[Text, tuple[str, ...], Condition], ...] = (
+        (Text("生成密钥对", "generate a key pair"), ("80 40 00 00",), rules.generate_key),
+        (Text("读公钥", "read a public key"), read, rules.read_public),
+        (Text("签名", "sign"), (sign,), rules.use_private),
+        (Text("解密", "decrypt"), ("80 4E 00 01",), rules.use_private),
+        (Text("导入会话密钥", "import a session key"), (slot,), rules.import_key),
+        (Text("导入加密公钥", "import the public key"), ("80 C2 40 00",), rules.import_key),
+        (Text("导入加密私钥", "import the private key"), ("80 C2 C0 01",), rules.import_key),
+        (Text("读证书", "read a certificate"), ("00 B0 hh ll",), rules.read_certificate),
+        (Text("写证书", "write a certificate"), ("00 D6 hh ll",), rules.update_certificate),
+    )
+    for words, commands, condition in rows:
+        listed = ", ".join(map(code, commands))
+        yield words, _same(listed), condition_words(condition), _steps(model, condition)
+
+
+def _steps(model: CertificateApplication, condition: Condition) -> Text:
+    """What a terminal sends first: a challenge and VERIFY for each PIN."""
+    pins = NEEDED_PINS[condition]
+    if not pins:
+        return Text("无条件", "no condition")
+    challenge = f"GET CHALLENGE {code(_CHALLENGE)}"
+    steps = [f"VERIFY {code(f'00 20 01 {model.pin_reference(pin):02X}')}" for pin in pins]
+    return Text(
+        "，再 ".join(f"{challenge}、{step}" for step in steps),
+        ", then ".join(f"{challenge} and {step}" for step in steps),
+    )
+
+
+def _contents(model: CertificateApplication) -> Iterator[Row]:
+    contents = model.contents
+    signature: Purpose = "signature"
+    encryption: Purpose = "encryption"
+    digest = (
+        Text("扩展：社会保障号码的 SM3", "extension: SM3 of the social security number")
+        if contents.holder_digest == "sm3_number"
+        else Text("扩展：32 字节，不核对", "extension: 32 bytes, not checked")
+    )
+    rows = (
+        (Text("持卡人姓名", "name of the holder"), "CN", "CN"),
+        (
+            Text("扩展：卡号，9 个字符", "extension: card number, 9 characters"),
+            code(contents.card_number(signature)),
+            code(contents.card_number(encryption)),
+        ),
+        (digest, code(contents.digest(signature)), code(contents.digest(encryption))),
+    )
+    for words, signing, enciphering in rows:
+        yield words, _same(signing), _same(enciphering)
+
+
+_DIRECTORY_HEADS = (
+    Text("目录", "Directory"),
+    Text("种类", "Kind"),
+    Text("标识符", "FID"),
+    Text("DF 名", "DF name"),
+    Text("DF 名的文字", "Text of the name"),
+    Text("按名称选择", "Select by name"),
+)
+_FILE_HEADS = (
+    Text("文件", "File"),
+    Text("名称", "Title"),
+    Text("字节", "Bytes"),
+    Text("读", "Read"),
+    Text("写", "Update"),
+    Text("选择", "Select"),
+)
+_SECRET_HEADS = (
+    Text("密码或密钥", "PIN or key"),
+    Text("标识", "P2"),
+    Text("可试次数", "Tries"),
+    Text("校验", "To prove it"),
+    Text("更换", "To replace it"),
+)
+_OPERATION_HEADS = (
+    Text("操作", "Operation"),
+    Text("命令", "Command"),
+    Text("条件", "Condition"),
+    Text("步骤", "Steps"),
+)
+_CONTENT_HEADS = (
+    Text("内容", "Content"),
+    Text("签名证书", "Signature certificate"),
+    Text("加密证书", "Encryption certificate"),
+)
