@@ -29,8 +29,8 @@ FOLDER = "authorities/test"
 ROOT_FILE, OPERATING_FILE = "root.pem", "operating.pem"
 
 _ORGANISATION = "sscard-ic TEST, published keys, worthless"
-_ROOT_NAME = "测试根CA（公开密钥） TEST root CA, published key, worthless"
-_OPERATING_NAME = "测试运营CA（公开密钥） TEST operating CA, published key, worthless"
+_ROOT_NAME = "测试根CA TEST root CA"
+_OPERATING_NAME = "测试运营CA TEST CA"
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
 _ROOT_SERIAL, _OPERATING_SERIAL = (

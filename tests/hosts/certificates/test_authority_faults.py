@@ -12,6 +12,7 @@ import pickle
 import socket
 import traceback
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -162,6 +163,7 @@ def test_what_codes_mean(code: int, words: str) -> None:
         (NUMBER, ""),
         (NAME, ""),
     ],
+    ids=count(),  # the values are others in each process
 )
 def test_codes_that_nobody_has_described(code: Any, shown: str) -> None:
     """What may be something else than a code is not repeated."""
@@ -203,6 +205,7 @@ def test_words_are_not_shown_by_default() -> None:
         ("维护" * 150, "护…”"),
         (["a"], "10032 社会保障号码不正确"),
     ],
+    ids=count(),
 )
 def test_words_that_are_shown(words: Any, shown: str) -> None:
     form = AnswerForm(message="errtext")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import count
 from typing import Any
 
 import pytest
@@ -63,6 +64,7 @@ def test_usable_requests(changes: dict[str, Any]) -> None:
         ("reference", "~" * 65, "1 to 64"),
         ("algorithm", "RSA", "SM2 is the only one"),
     ],
+    ids=count(),  # the public keys are others in each process
 )
 def test_requests_that_nobody_can_use(field: str, value: Any, words: str) -> None:
     with pytest.raises(RequestError, match=words) as caught:

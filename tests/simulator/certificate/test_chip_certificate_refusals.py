@@ -149,7 +149,7 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize(("sw", "apdu"), FORMS, ids=lambda each: each.replace(" ", "")[:40])
+@pytest.mark.parametrize(("sw", "apdu"), FORMS, ids=lambda each: each.replace(" ", "")[:26])
 def test_forms(sw: str, apdu: str) -> None:
     card = application(user=True)
     before = card.states
