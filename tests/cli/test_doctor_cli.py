@@ -52,12 +52,12 @@ def nothing_outside(monkeypatch: pytest.MonkeyPatch, tree: Tree) -> None:
 def test_a_machine_without_readers_is_healthy(tmp_path: Path) -> None:
     result = sscard("doctor", SSCARD_HOME=str(tmp_path))
     assert result.exit_code == 0, result.output
-    assert "7 ok, 5 notes, 0 missing." in result.stdout
+    assert "9 ok, 5 notes, 0 missing." in result.stdout
     lines = result.stdout.splitlines()
     assert any(line.startswith("note  PC/SC binding") and "not there" in line for line in lines)
     assert any(line.strip() == "→ install it" for line in lines)
     chinese = sscard("--lang", "zh", "doctor", SSCARD_HOME=str(tmp_path)).stdout
-    assert "正常 7 项，提示 5 项，缺失 0 项。" in chinese
+    assert "正常 9 项，提示 5 项，缺失 0 项。" in chinese
 
 
 @pytest.mark.usefixtures("nothing_outside")

@@ -29,6 +29,7 @@ _COMMANDS = {
     "audit": ("sscard_ic.cli.audit", "audit"),
     "batch": ("sscard_ic.cli.batch", "batch"),
     "card": ("sscard_ic.cli.card", "card"),
+    "cert": ("sscard_ic.cli.cert", "cert"),
 }
 
 

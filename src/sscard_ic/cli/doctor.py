@@ -9,6 +9,7 @@ import click
 from sscard_ic.base.errors import Text
 from sscard_ic.base.resources import home_dir
 from sscard_ic.cli.checkup import Finding, Machine, State, core_findings, guarded
+from sscard_ic.cli.checkup_certificates import certificate_findings
 from sscard_ic.cli.checkup_keys import key_findings
 from sscard_ic.cli.checkup_ledger import ledger_findings
 from sscard_ic.cli.checkup_readers import reader_findings
@@ -47,6 +48,11 @@ def examine(machine: Machine) -> Iterator[Finding]:
     yield from core_findings(machine)
     yield from guarded("ledger", Text("台账", "ledger"), lambda: ledger_findings(machine))
     yield from guarded("keys", Text("密钥服务", "key service"), lambda: key_findings(machine))
+    yield from guarded(
+        "certificate authority",
+        Text("证书机构", "certificate authority"),
+        lambda: certificate_findings(machine),
+    )
     service = LinuxService(machine)
 
     def virtual() -> Iterator[Finding]:

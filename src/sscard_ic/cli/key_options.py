@@ -91,6 +91,12 @@ class KeySource:
             finally:
                 self._psam = None
 
+    @property
+    def opened(self) -> KeyService:
+        """The key service itself, which :meth:`unlock` has opened."""
+        assert self._service is not None, "unlock comes first"
+        return self._service
+
     def service(self, profile: CardProfile) -> Authenticator | None:
         """What answers for cards of a profile within the session; None where nobody does.
 

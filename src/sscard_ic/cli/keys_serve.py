@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,28 +18,13 @@ from sscard_ic.cli.authority import Desk
 from sscard_ic.cli.common import json_option, print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, office_ledger
 from sscard_ic.cli.secrets import open_keys, vault_option
+from sscard_ic.cli.serving import Address, listen_address, until_stopped, wait_while
 from sscard_ic.keys import Environment
 from sscard_ic.profile import load
 
 if TYPE_CHECKING:
-    from sscard_ic.hosts.server import HsmServer, ServerCertificates
+    from sscard_ic.hosts.server import ServerCertificates
     from sscard_ic.hosts.throwaway import ThrowawayFiles
-
-_LAST_PORT = 65535
-_LOOK = 0.5
-"""Seconds between two looks whether the server still runs."""
-
-Address = tuple[str, int]
-
-
-def _listen(context: click.Context, option: click.Parameter, value: str) -> Address:
-    """``ADDRESS:PORT``."""
-    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]\s]+)):([0-9]{1,5})", value)
-    if found is None or int(found[3]) > _LAST_PORT:
-        wanted = tr("应为 地址:端口，例如 127.0.0.1:8443", "ADDRESS:PORT, as 127.0.0.1:8443")
-        raise click.BadParameter(wanted, context, option)
-    return found[1] or found[2], int(found[3])
-
 
 _pem = click.Path(path_type=Path, dir_okay=False)
 
@@ -52,7 +33,7 @@ _pem = click.Path(path_type=Path, dir_okay=False)
 @click.option("--profile", "profile_name", required=True, help="Profile of the region 地区的规范.")
 @click.option(
     "--listen",
-    callback=_listen,
+    callback=listen_address,
     default="127.0.0.1:8443",
     show_default=True,
     metavar="ADDRESS:PORT",
@@ -104,11 +85,11 @@ def serve_command(
                 ACTION, profile.name, "operator", "supervisor"
             )
             log = _Log(ledger.audit, profile.name, people, server.url)
-            with _until_stopped():
+            with until_stopped():
                 log.note("started")
                 server.start()
                 _tell(server.url, files, keys.environment, as_json=as_json)
-                _wait(server)
+                wait_while(server)
             log.note("stopped")
     say(Text("已停止", "stopped"))
 
@@ -199,26 +180,3 @@ def _tell(
         )
     click.echo("\n".join(["[keys]", 'service = "remote"', "", "[keys.remote]", *lines]))
     sys.stdout.flush()
-
-
-def _wait(server: HsmServer) -> None:
-    """Until the server ends of itself, which it does not do, or somebody interrupts."""
-    never = threading.Event()
-    while server.runs:
-        never.wait(_LOOK)
-
-
-@contextmanager
-def _until_stopped() -> Iterator[None]:
-    """Ctrl-C or SIGTERM ends the block, and what is behind it goes on."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -21,8 +21,10 @@ from sscard_ic.base.secret import Secret
 from sscard_ic.base.settings import read_settings
 from sscard_ic.cli.common import tr
 from sscard_ic.keys import KeyService, open_service
+from sscard_ic.keys.certificate_keys import CertificatePin, ControlKey
 from sscard_ic.keys.opening import HsmPin
 from sscard_ic.keys.settings import KeysSettings, VaultSettings
+from sscard_ic.profile.certificate import PinName
 from sscard_ic.reader.pcsc import assert_no_transaction
 
 vault_option = click.option(
@@ -122,6 +124,76 @@ def new_pin(file: Path | None = None) -> Secret:
     """BCD block of a PIN to be set: ``file``, ``SSCARD_NEW_PIN``, or the prompt, typed twice."""
     words = tr("新密码", "New PIN")
     return _pin(file, "SSCARD_NEW_PIN", "--new-pin-file", words, confirm=True)
+
+
+_CERTIFICATE_PINS: dict[PinName, tuple[str, Text]] = {
+    "user": ("SSCARD_PIN", Text("证书应用用户 PIN", "User PIN of the certificate application")),
+    "admin": ("SSCARD_ADMIN_PIN", Text("管理员 PIN", "Administrator PIN")),
+}
+"""Variable and prompt of each."""
+
+
+def certificate_pin(name: PinName, file: Path | None = None) -> CertificatePin:
+    """Present PIN of the certificate application: ``file``, ``SSCARD_PIN`` or ``SSCARD_ADMIN_PIN``
+    (each also with ``_FILE``), or the prompt."""
+    variable, words = _CERTIFICATE_PINS[name]
+    return _certificate_pin(file, variable, "--pin-file", tr(words.zh, words.en), confirm=False)
+
+
+def new_certificate_pin(file: Path | None = None) -> CertificatePin:
+    """A PIN to be set there: ``file``, ``SSCARD_NEW_PIN`` (or ``_FILE``), or typed twice."""
+    words = tr("新 PIN", "New PIN")
+    return _certificate_pin(file, "SSCARD_NEW_PIN", "--new-pin-file", words, confirm=True)
+
+
+def given_admin_pin() -> CertificatePin | None:
+    """The administrator PIN where the environment has it; nobody is asked."""
+    given = _given("SSCARD_ADMIN_PIN")
+    return None if given is None else _as_certificate_pin(given, "SSCARD_ADMIN_PIN")
+
+
+def control_key(*, ask: bool) -> ControlKey | None:
+    """Present control key of the certificate application, 32 hex digits.
+
+    ``SSCARD_CONTROL_KEY``, ``SSCARD_CONTROL_KEY_FILE``, or with ``ask`` the prompt.
+    """
+    variable, where = "SSCARD_CONTROL_KEY", "SSCARD_CONTROL_KEY"
+    given = _given(variable)
+    if given is None:
+        if not ask:
+            return None
+        words = tr("现主控密钥（32 位十六进制）", "Present control key (32 hex digits)")
+        given, where = _ask(words, False, f"{variable}, {variable}_FILE"), ""
+    try:
+        key = Secret(bytes.fromhex(given.strip()))
+    except ValueError:
+        raise InputError(
+            Text("主控密钥应为 32 位十六进制数字", "a control key has 32 hex digits"), where=where
+        ) from None
+    try:
+        return ControlKey(key)
+    except InputError as error:
+        error.where = where
+        raise
+
+
+def _certificate_pin(
+    file: Path | None, variable: str, option: str, prompt: str, *, confirm: bool
+) -> CertificatePin:
+    if file is not None:
+        return _as_certificate_pin(_first_line(file), str(file))
+    given = _given(variable)
+    if given is not None:
+        return _as_certificate_pin(given, variable)
+    return _as_certificate_pin(_ask(prompt, confirm, f"{variable}, {option}"), "")
+
+
+def _as_certificate_pin(digits: str, where: str) -> CertificatePin:
+    try:
+        return CertificatePin.of(digits.strip())
+    except InputError as error:
+        error.where = where
+        raise
 
 
 def first_operator() -> tuple[str, Secret] | None:
