@@ -120,7 +120,7 @@ def test_paths_are_meant_from_the_folder_of_the_file(
         ("[[keys.several]]\n[[keys.several]]\npaht = 1\n", 3, "several[2].paht", "is path meant?"),
         ("[keys.free]\na = 'x'\n", 2, "keys.free.a", "a whole number is expected"),
         ("[keys]\n[keyz]\n", 2, "keyz", "unknown section; is keys meant?"),
-        ("colour = 1\n", 1, "colour", "unknown section; there are: keys"),
+        ("colour = 1\n", 1, "colour", "unknown section; there are: keys, certificates"),
         ("[keys\n", 1, "", "TOML syntax"),
     ],
 )

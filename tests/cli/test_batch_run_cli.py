@@ -98,6 +98,7 @@ def test_two_readers_share_a_batch(operator: Operator) -> None:
             "good": 2,
             "bad": 0,
             "rejected": 0,
+            "refused": 0,
             "interrupted": 0,
             "end": None,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "urumqi-650100-20261121-001" in result.output
     assert "宋泽轩" in result.output
     assert f"new PIN {NEW_PIN}" in result.output
+    assert "issued by 测试运营CA" in result.output
+    (out / "told.txt").write_text(result.output, encoding="utf-8")
     return out
 
 
@@ -61,6 +64,35 @@ def test_what_the_demo_leaves(demo: Path) -> None:
         lines = Path(batch["return_file"]).read_bytes().decode("gb18030").splitlines()
         assert len(lines) == 1 + CARDS
     assert not list(demo.glob("rejected/*"))
+
+
+def test_certificates_of_the_demo_as_it_shows_them(demo: Path) -> None:
+    old, new = json.loads((demo / "summary.json").read_text(encoding="utf-8"))["batches"]
+    assert old["certificates"] is None
+    shown = new["certificates"]
+    assert f"Certificates: {shown['card']}" in (demo / "told.txt").read_text(encoding="utf-8")
+    for purpose in ("signature", "encryption"):
+        found = shown[purpose]
+        assert (found["key_on_card"], found["valid"]) == (True, True)
+        assert found["holder"] == "任远秀"
+        assert len(found["serial"]) == 32
+        assert found["not_before"][:4] < found["not_after"][:4]
+
+
+def test_openssl_believes_the_certificates_of_the_demo(demo: Path) -> None:
+    """By the very commands that the demo tells a person to go on with."""
+    told = (demo / "told.txt").read_text(encoding="utf-8").splitlines()
+    show, verify = (line.split() for line in told[-2:])
+    assert show[1:3] == ["cert", "show"]
+    result = sscard(*show[1:], env=home(demo))
+    assert result.exit_code == 0, result.output
+    checked = subprocess.run(verify, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout.rsplit(": ")[-1].strip()) == (0, "OK"), checked
+    other = [*verify[:-1], verify[-1].replace("signature", "encryption")]
+    assert subprocess.run(other, capture_output=True, check=False).returncode == 0
+    certificate = ("openssl", "x509", "-noout", "-subject", "-nameopt", "utf8", "-in", verify[-1])
+    subject = subprocess.run(certificate, capture_output=True, text=True, check=True).stdout
+    assert "CN=任远秀" in subject.replace(" ", "")
 
 
 def test_the_trace_of_the_demo_holds_no_pin_and_no_person(demo: Path) -> None:

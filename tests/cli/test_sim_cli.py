@@ -34,6 +34,28 @@ def test_new_cards_are_blank_and_shown_without_keys(tmp_path: Path, env: dict[st
     assert "blank" in run(env, "sim", "show", paths[0]).output
 
 
+def test_the_certificate_application_is_shown_without_secrets(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    made = run(env, "sim", "new", "--profile", "urumqi", "--out", str(tmp_path))
+    assert made.exit_code == 0, made.output
+    image = made.stdout.split()[0]
+    shown = run(env, "sim", "show", "--json", image).stdout
+    application = json.loads(shown)["certificates"]
+    files = {file["fid"]: (file["content"], file["size"]) for file in application["files"]}
+    assert files["0012"] == ("signature_public", 66)
+    assert files["0019"] == ("encryption_certificate", 2048)
+    assert not any(file["written"] for file in application["files"])
+    tries = {each["name"]: each["left"] for each in application["tries"]}
+    names = ("user_pin", "admin_pin", "environment_key", "application_key")
+    assert tries == dict.fromkeys(names, 6)
+    for secret in ("123456", "12345678", "00112233445566778899AABBCCDDEEFF"):
+        assert f'"{secret}"' not in shown
+    words = run(env, "sim", "show", image).output
+    assert "encryption certificate" in words
+    assert "control key of the environment (DDF)  6 / 6" in words
+
+
 def test_a_personalized_card_is_read_and_activated(tmp_path: Path, env: dict[str, str]) -> None:
     options = ("--profile", "urumqi", "--state", "personalized", "--out", str(tmp_path))
     made = run(env, "sim", "new", *options, "--json")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pkcs11
 import pytest
 from pkcs11 import Attribute, ObjectClass
-from tests.support.plant import CLOCK, ChipSlot, import_rows, sample_row
+from tests.support.plant import CLOCK, ChipSlot, authority_of, import_rows, sample_row
 from tests.support.softhsm import (
     MODULE,
     USER_PIN,
@@ -130,9 +130,10 @@ def test_no_cards_of_sm4(settings: Pkcs11Settings, waiting: ChipSlot, tmp_path: 
         with Ledger.open(tmp_path / "ledger.db", service.sealer(), service, CLOCK) as ledger:
             batch = import_rows(ledger, profile, tmp_path, 1)
             before = ledger.counts(batch)
-            station = Station(waiting, ledger, profile, service)
+            authority = authority_of(profile)
+            station = Station(waiting, ledger, profile, service, authority=authority)
             with pytest.raises(UnknownKeyError) as caught:
-                run_batch([station], ledger, batch, profile, service)
+                run_batch([station], ledger, batch, profile, service, authority=authority)
             assert ledger.counts(batch) == before
     assert "there is no SM4 key" in caught.value.what.en
     assert caught.value.hint is not None

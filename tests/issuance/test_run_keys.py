@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.plant import FACTORY_SERIAL, ChipSlot, import_rows, open_ledger
+from tests.support.plant import FACTORY_SERIAL, ChipSlot, authority_of, import_rows, open_ledger
 from tests.support.vaults import of_3des_alone
 
 from sscard_ic.issuance.run import run_batch
@@ -25,9 +25,10 @@ def test_a_vault_of_3des_roots_makes_no_sm4_cards(
     before = chip.persistent_state()
     with open_ledger(tmp_path / "ledger.db", old) as ledger:
         batch = import_rows(ledger, profile, tmp_path, 1)
-        slot = ChipSlot(chip)
+        slot, authority = ChipSlot(chip), authority_of(profile)
+        station = Station(slot, ledger, profile, old, authority=authority)
         with pytest.raises(UnknownKeyError, match="there is no SM4 key") as caught:
-            run_batch([Station(slot, ledger, profile, old)], ledger, batch, profile, old)
+            run_batch([station], ledger, batch, profile, old, authority=authority)
         assert ledger.counts(batch) == {CardState.ACCEPTED: 1}
     assert "sscard keys list" in str(caught.value.hint)
     assert (slot.good, slot.rejected, slot.left) == ([], [], [])

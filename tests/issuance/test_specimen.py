@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from sscard_ic.base import CardError, InputError
-from sscard_ic.card import SocialSecurityCard, recognise
+from sscard_ic.base.clock import SystemClock
+from sscard_ic.card import CertificateApplication, SocialSecurityCard, recognise
+from sscard_ic.crypto.certificates import Certificate, chain
+from sscard_ic.hosts.test_authority import TestAuthority
+from sscard_ic.issuance.certifying import CardLock
 from sscard_ic.issuance.specimen import SpecimenMaker
 from sscard_ic.keys import published_keys
 from sscard_ic.profile import load
@@ -32,6 +36,27 @@ def test_a_personalized_specimen_is_a_whole_card(region: str, tmp_path: Path) ->
     assert all(values[path] == value for path, value in plan.items.items())
     session.close()
     assert describe_image(image).state == "issued"
+
+
+def test_a_specimen_of_the_third_generation_bears_certificates(tmp_path: Path) -> None:
+    """Locked with what is published: nobody would know anything else."""
+    profile = load("urumqi")
+    model = profile.structure.certificates
+    assert model is not None
+    session = open_session(open_virtual(new_blank(profile, tmp_path)))
+    SpecimenMaker(profile).make(session)
+    application = CertificateApplication(session, model)
+    der = application.certificate("signature")
+    assert der is not None
+    certificate = Certificate.parse(der)
+    assert certificate.public == application.public_key("signature")
+    trusted = [Certificate.parse(each) for each in TestAuthority().trusted]
+    assert len(chain(certificate, trusted, SystemClock().now())) == 3
+    lock = CardLock.initial(model)
+    assert application.accepts_pin("admin", lock.admin_pin)
+    assert application.accepts_control_key("application", lock.control_key)
+    assert application.accepts_control_key("environment", lock.control_key)
+    session.close()
 
 
 def test_an_initialised_specimen_is_open_and_bears_no_person(tmp_path: Path) -> None:

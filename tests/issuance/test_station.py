@@ -14,6 +14,7 @@ from tests.support.plant import (
     issue,
     open_ledger,
 )
+from tests.support.profiles import without_certificates
 
 from sscard_ic.apdu import Command
 from sscard_ic.base import InputError
@@ -227,7 +228,7 @@ def test_a_blank_of_another_profile_is_found_by_its_rights(bench: Bench) -> None
 def test_a_blank_without_the_rights_of_its_profile_is_found(
     tmp_path: Path, plant_vault: SoftwareVault
 ) -> None:
-    profile = load("urumqi")
+    profile = without_certificates(load("urumqi"))
     with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
         batch = import_rows(ledger, profile, tmp_path, 1)
         slot = ChipSlot(blank(load("dalian"), FACTORY_SERIAL))

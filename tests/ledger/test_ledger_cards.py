@@ -289,13 +289,15 @@ def test_nothing_personal_lies_in_the_file(ledger: Ledger, path: Path) -> None:
     ledger.allot_serials("batch-1", "210200", 1, 9)
     ledger.store_plans({prepared.id: Plan(1, historical(1), b"PIN 123456 D00000013")})
     ledger.store_result(prepared.id, b"read back D00000013")
+    assert ledger.claim_next("batch-1", "station 1", CHIP)
+    ledger.store_grant(prepared.id, b"control key and PIN 97531864")
     ledger.close()
 
     stored = b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert b"regions/dalian" in stored, "the search does look at the data"
     for secret in ("宋泽轩".encode(), "宋泽轩".encode("gb18030"), b"210299199210033453"):
         assert secret not in stored
-    for secret in (b"D00000013", b"123456"):
+    for secret in (b"D00000013", b"123456", b"97531864"):
         assert secret not in stored
 
 
@@ -322,3 +324,50 @@ def test_without_a_vault_only_the_clear_parts_open(ledger: Ledger, path: Path) -
             locked.holder(locked.cards_of("batch-1")[0].id)
         with pytest.raises(SscardError, match="without a vault"):
             locked.ordered(["D00000013"])
+
+
+def test_a_grant_belongs_to_the_blank_that_it_was_made_for(ledger: Ledger) -> None:
+    ledger.import_batch(new_batch(), new_cards(2))
+    [first, second] = prepare(ledger)
+    with pytest.raises(SscardError, match="row 2 has no card: it is prepared"):
+        ledger.store_grant(second.id, b"too early")
+    assert ledger.grant(second.id) is None
+    card = make(ledger)
+    assert card.id == first.id
+    bring(ledger, card.id, CardState.PERSONALIZED)
+    ledger.store_grant(card.id, b"the first")
+    ledger.store_grant(card.id, b"the second")
+    assert ledger.grant(card.id) == b"the second"
+    bring(ledger, card.id, CardState.CERTIFIED)
+    assert ledger.grant(card.id) == b"the second"
+
+    ledger.spoil(card.id, station="station 1", step=Step.CERTIFY, note="bad")
+    assert ledger.grant(card.id) is None
+    with pytest.raises(SscardError, match="row 1 has no card"):
+        ledger.store_grant(card.id, b"of a card that is given up")
+
+
+def test_a_failed_row_keeps_its_grant_until_it_is_taken_up_again(ledger: Ledger) -> None:
+    ledger.import_batch(new_batch(), new_cards(1))
+    prepare(ledger)
+    card = make(ledger)
+    ledger.store_grant(card.id, b"granted")
+    ledger.fail(card.id, REASON, station="t", step=Step.VERIFY)
+    assert ledger.grant(card.id) == b"granted", "whoever finds the card needs its keys"
+    with pytest.raises(SscardError, match="it is failed"):
+        ledger.store_grant(card.id, b"another")
+    assert ledger.reopen_failed("batch-1") == 1
+    assert ledger.grant(card.id) is None
+
+
+def test_certificates_come_between_the_data_and_the_end() -> None:
+    order = list(CardState)
+    at = order.index(CardState.PERSONALIZED)
+    assert order[at : at + 4] == [
+        CardState.PERSONALIZED,
+        CardState.GRANTED,
+        CardState.CERTIFIED,
+        CardState.FINISHED,
+    ]
+    assert [state for state in order if state.in_work] == order[3:9]
+    assert CardState.GRANTED.text.zh and CardState.CERTIFIED.text.en

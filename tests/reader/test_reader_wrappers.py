@@ -13,6 +13,7 @@ from tests.support.plant import (
     INITIAL_PIN,
     NEW_PIN,
     ChipSlot,
+    authority_of,
     import_rows,
     open_ledger,
 )
@@ -346,7 +347,11 @@ def test_no_key_no_pin_and_no_person_in_the_trace_of_a_card(
     with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
         batch = import_rows(ledger, profile, tmp_path, 1)
         prepare_batch(ledger, batch, profile, plant_vault)
-        assert Station(ChipSlot(chip), ledger, profile, plant_vault, trace=out).run(batch).good == 1
+        authority = authority_of(profile)
+        station = Station(
+            ChipSlot(chip), ledger, profile, plant_vault, authority=authority, trace=out
+        )
+        assert station.run(batch).good == 1
     session = open_session(VirtualConnection(chip), trace=out)
     card = SocialSecurityCard(session, profile, plant_vault)
     card.check_authenticity()

@@ -6,7 +6,7 @@ import io
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
-from tests.support.plant import PASSPHRASE, open_ledger
+from tests.support.plant import PASSPHRASE, authority_of, open_ledger
 
 from sscard_ic.issuance.station import Station
 from sscard_ic.keys import SoftwareVault
@@ -33,4 +33,6 @@ def run_station(folder: Path, batch: str, region: str, ticks: Pipe) -> None:
     profile = load(region)
     with open_ledger(folder / "ledger.db", vault) as ledger:
         deck = deck_of(folder / "deck")
-        Station(deck, ledger, profile, vault, trace=Ticker(ticks)).run(batch)
+        authority = authority_of(profile)
+        trace = Ticker(ticks)
+        Station(deck, ledger, profile, vault, authority=authority, trace=trace).run(batch)

@@ -20,10 +20,18 @@ from sscard_ic.base.resources import samples_dir
 from sscard_ic.base.secret import Secret
 from sscard_ic.card import HabitBook, SocialSecurityCard
 from sscard_ic.cli.common import FAILED, json_option, language, print_json, tr
+from sscard_ic.cli.demo_certificates import (
+    CardCertificates,
+    next_commands,
+    read_certificates,
+    write_authorities,
+)
 from sscard_ic.cli.demo_readers import DemoReaders, InProcess, InReaders
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.read import show
 from sscard_ic.cli.tables import print_table
+from sscard_ic.hosts.test_authority import TestAuthority
+from sscard_ic.issuance.certifying import trusted_by
 from sscard_ic.issuance.checks import check_file
 from sscard_ic.issuance.importing import import_file
 from sscard_ic.issuance.returns import write_return_file
@@ -60,6 +68,8 @@ class _Made:
     seconds: float
     exchanges: int
     return_file: Path
+    certificates: CardCertificates | None
+    """Of its first card; None where they bear none."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -71,6 +81,7 @@ class _Made:
             "seconds": round(self.seconds, 2),
             "exchanges_per_card": round(self.exchanges / max(1, self.good), 1),
             "return_file": str(self.return_file),
+            "certificates": self.certificates.to_json() if self.certificates else None,
         }
 
 
@@ -161,14 +172,26 @@ class _Plant:
         imported = import_file(self._ledger, report)
         assert imported.batch is not None, "the sample batches hold good rows"
         batch = imported.batch
-        good, exchanges = self._run(batch.name, profile, batch.rows - batch.refused)
+        model = profile.structure.certificates
+        authority = None if model is None else TestAuthority(contents=model.contents)
+        good, exchanges = self._run(batch.name, profile, batch.rows - batch.refused, authority)
         returned = write_return_file(self._ledger, batch.name, profile, self._out)
         seconds = time.perf_counter() - started
         return _Made(
-            batch.name, profile, batch.rows, batch.refused, good, seconds, exchanges, returned.path
+            batch.name,
+            profile,
+            batch.rows,
+            batch.refused,
+            good,
+            seconds,
+            exchanges,
+            returned.path,
+            None if authority is None else self._certificates(batch.name, profile, authority),
         )
 
-    def _run(self, batch: str, profile: CardProfile, wanted: int) -> tuple[int, int]:
+    def _run(
+        self, batch: str, profile: CardProfile, wanted: int, authority: TestAuthority | None
+    ) -> tuple[int, int]:
         """Good cards, and the exchanges they took."""
         tallies = []
         stations = []
@@ -181,20 +204,42 @@ class _Plant:
                     self._ledger,
                     profile,
                     self._vault,
+                    authority=authority,
                     habits=self._habits,
                     tally=tally,
                     on_card=lambda card: bar(1),
                 )
                 tallies.append(tally)
                 stations.append(station)
-            made = run_batch(stations, self._ledger, batch, profile, self._vault, tell=bar.tell)
+            made = run_batch(
+                stations,
+                self._ledger,
+                batch,
+                profile,
+                self._vault,
+                authority=authority,
+                tell=bar.tell,
+            )
         return made.good, sum(tally.exchanges for tally in tallies)
+
+    def _certificates(
+        self, batch: str, profile: CardProfile, authority: TestAuthority
+    ) -> CardCertificates:
+        """Those of the first card of a batch; the authority's own are left in the folder."""
+        trusted = trusted_by(authority)
+        write_authorities(self._out, trusted)
+        image = self._first_image(batch)
+        with self._readers.card(image) as connection:
+            return read_certificates(connection, profile, image, trusted)
+
+    def _first_image(self, batch: str) -> Path:
+        first = self._ledger.cards_of(batch, (CardState.VERIFIED,))[0]
+        assert first.chip_serial is not None, "a verified card has a chip"
+        return self._out / "cards" / f"{first.chip_serial.hex().upper()}.img"
 
     def activate_first(self, made: _Made) -> Path:
         """Activate the first card of a batch, with a trace; the image of the card."""
-        first = self._ledger.cards_of(made.name, (CardState.VERIFIED,))[0]
-        assert first.chip_serial is not None, "a verified card has a chip"
-        image = self._out / "cards" / f"{first.chip_serial.hex().upper()}.img"
+        image = self._first_image(made.name)
         region = made.profile.region
         assert region is not None, "the demo issues for regions"
         trace = self._out / "activation.trace"
@@ -261,6 +306,10 @@ def _report(
     click.echo(f"\n{tr('读回一张卡：', 'One card read back:')}")
     with readers.card(image) as connection:
         _show_card(made[0].profile, connection)
+    certified = [batch.certificates for batch in made if batch.certificates is not None]
+    for card in certified:
+        click.echo(f"\n{tr('证书：', 'Certificates:')} {card.image}")
+        card.show()
     activated = Text(
         f"\n已启用 {image}，新密码 {NEW_PIN}；共 {seconds} 秒。",
         f"\nActivated {image}, new PIN {NEW_PIN}; {seconds} s in all.",
@@ -271,6 +320,9 @@ def _report(
     # `make demo` does not put the command on the path.
     command = "sscard" if shutil.which("sscard") else sys.argv[0]
     click.echo(f"  {command} read --all --keys --reader virtual:{image}")
+    for card in certified:
+        for line in next_commands(command, out, card.image):
+            click.echo(f"  {line}")
 
 
 def _show_card(profile: CardProfile, connection: Connection) -> None:

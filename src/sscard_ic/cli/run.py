@@ -15,6 +15,7 @@ from sscard_ic.card import HabitBook
 from sscard_ic.cli import common
 from sscard_ic.cli.batch_operator import signed_in
 from sscard_ic.cli.common import done_so_far, json_option, keep_done, print_json, say, tr
+from sscard_ic.cli.issuing_authority import issuing_authority
 from sscard_ic.cli.ledgers import ledger_option, open_ledger
 from sscard_ic.cli.progress import progress
 from sscard_ic.cli.run_report import Left, left_over, missing, outcome_json, say_outcome, waiting
@@ -82,7 +83,7 @@ def run(
     vault: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the cards of a batch 制卡: initialise, personalize, finish, verify.
+    """Make the cards of a batch 制卡: initialise, personalize, certificates, finish, verify.
 
     BATCH is the name that import gave. Each reader works by itself; finished cards of a deck go
     to its folder good, others to rejected. A card that is taken out too early may be put in
@@ -96,6 +97,7 @@ def run(
         service = issuing_keys(used.enter_context(closing(open_keys(vault))))
         ledger = used.enter_context(open_ledger(ledger_file, service))
         profile = load(ledger.batch(name).profile)
+        authority = issuing_authority(profile)
         again = retry_failed or lost or ledger.count(name, IN_WORK, 1)
         actors = signed_in(ledger, service, profile, "batch.resume" if again else "batch.run", name)
         take_up_again(ledger, name, failed=retry_failed, lost=lost, actors=actors)
@@ -104,13 +106,13 @@ def run(
         make = partial(Station, ledger=ledger, profile=profile, keys=service, habits=HabitBook())
         tallies, files = [Tally() for _ in slots], _traces(trace, slots, stack)
         stations = [
-            make(slot, tally=tally, trace=file, on_card=lambda card: bar(1))
+            make(slot, authority=authority, tally=tally, trace=file, on_card=lambda card: bar(1))
             for slot, tally, file in zip(slots, tallies, files, strict=True)
         ]
-        work = partial(run_batch, stations, ledger, name, profile, service, outcome=outcome)
+        work = partial(run_batch, stations, ledger, name, profile, service, authority=authority)
         failure: BaseException | None = None
         try:
-            work(limit=limit, wait=wait, tell=bar.tell, actors=actors)
+            work(outcome=outcome, limit=limit, wait=wait, tell=bar.tell, actors=actors)
         except (Exception, KeyboardInterrupt) as error:
             failure = error
         if not all(station.idle.is_set() for station in stations):

@@ -59,6 +59,7 @@ def outcome_json(outcome: Outcome, left: Left, exchanges: int) -> dict[str, Any]
         "stopped": outcome.stopped,
         "bad": _rows(outcome.failures),
         "unprepared": _rows(outcome.unprepared),
+        "refused": _rows(outcome.refusals),
         "rejected": [
             {"card": error.where, "message": error.what.to(language())}
             for error in outcome.rejected
@@ -88,6 +89,7 @@ def _reader(station: StationOutcome) -> dict[str, Any]:
         "good": station.good,
         "bad": len(station.failures),
         "rejected": len(station.rejected),
+        "refused": len(station.refusals),
         "interrupted": len(station.interruptions),
         "end": station.end.to(language()) if station.end else None,
     }
@@ -95,7 +97,7 @@ def _reader(station: StationOutcome) -> dict[str, Any]:
 
 def say_outcome(outcome: Outcome, left: Left, *, limited: bool = False) -> None:
     """What was not good, the sum, and what to do next."""
-    for row, error in (*outcome.unprepared, *outcome.failures):
+    for row, error in (*outcome.unprepared, *outcome.failures, *outcome.refusals):
         say(Text(f"第 {row} 行：{error.what.zh}", f"row {row}: {error.what.en}"))
         _say_hint(error)
     for error in outcome.rejected:
@@ -169,7 +171,7 @@ def _say_missing(entry: Interruption) -> None:
 
 
 def _say_station(station: StationOutcome) -> None:
-    bad = len(station.failures) + len(station.rejected)
+    bad = len(station.failures) + len(station.rejected) + len(station.refusals)
     stops = len(station.interruptions)
     say(
         Text(

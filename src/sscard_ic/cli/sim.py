@@ -18,12 +18,15 @@ from sscard_ic.cli.sim_remake import remade
 from sscard_ic.cli.sim_run import run
 from sscard_ic.cli.tables import print_table
 from sscard_ic.profile import CardProfile, kind_of, load
+from sscard_ic.profile.certificate import CertificateFiles
+from sscard_ic.profile.certificate_words import PIN_WORDS, file_titles
 from sscard_ic.reader import open_session
 from sscard_ic.reader.virtual import new_blank, open_virtual
 from sscard_ic.simulator import ImageDescription, describe_image
 
 if TYPE_CHECKING:
     from sscard_ic.issuance.specimen import SpecimenState
+    from sscard_ic.simulator import CertificateDescription
 
 _STEP = 100
 _STATES = {
@@ -37,6 +40,13 @@ _LOCKS = {
     "temporary": Text("临时锁定", "for a time"),
     "permanent": Text("永久锁定", "for good"),
     "card": Text("随卡锁定", "with the card"),
+}
+
+_PROOFS = {
+    "user_pin": PIN_WORDS["user"],
+    "admin_pin": PIN_WORDS["admin"],
+    "environment_key": Text("环境主控密钥（DDF）", "control key of the environment (DDF)"),
+    "application_key": Text("应用主控密钥（ADF）", "control key of the application (ADF)"),
 }
 
 
@@ -174,6 +184,38 @@ def show(image: Path, as_json: bool) -> None:
         files = [(file.path, file.kind, str(file.records or "")) for file in description.files]
         click.echo()
         print_table(*titles, rows=files, numbers=(2,))
+    if description.certificates is not None:
+        _show_certificates(description.certificates)
+
+
+def _show_certificates(application: CertificateDescription) -> None:
+    """Files and tries of the certificate application."""
+    names = CertificateFiles()
+    words = file_titles(names)
+    titles = (
+        tr("证书应用的文件", "file of the certificate application"),
+        tr("内容", "content"),
+        tr("字节", "bytes"),
+        tr("状态", "state"),
+    )
+    files = [
+        (
+            file.fid,
+            words[getattr(names, file.content)].to(language()),
+            str(file.size),
+            tr("已写入", "written") if file.written else "-",
+        )
+        for file in application.files
+    ]
+    click.echo()
+    print_table(*titles, rows=files, numbers=(2,))
+    heads = (tr("证书应用的 PIN 和主控密钥", "PIN or control key"), tr("剩余次数", "tries left"))
+    tries = [
+        (_PROOFS[each.name].to(language()), f"{each.left} / {each.most}")
+        for each in application.tries
+    ]
+    click.echo()
+    print_table(*heads, rows=tries)
 
 
 def _blocked(description: ImageDescription) -> str:

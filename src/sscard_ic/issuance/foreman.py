@@ -15,9 +15,7 @@ from sscard_ic.ledger import CardState, Ledger
 from sscard_ic.reader import Connection
 from sscard_ic.reader.wrappers import Wrapper
 
-IN_WORK = tuple(
-    state for state in CardState if CardState.STARTED.rank <= state.rank < CardState.VERIFIED.rank
-)
+IN_WORK = tuple(state for state in CardState if state.in_work)
 """States of rows whose card has been begun and not ended."""
 
 CARD_RETURN = 60.0

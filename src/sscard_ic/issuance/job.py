@@ -1,24 +1,30 @@
-"""One card from blank to verified: four steps, each journalled before and after."""
+"""One card from blank to verified, in steps that are each journalled before and after."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sscard_ic.base.errors import CardError, Text
 from sscard_ic.card import Blank, BlankKeys, CardIdentity, HabitBook, Habits, SocialSecurityCard
+from sscard_ic.issuance.certificate_steps import CertificateSteps
 from sscard_ic.issuance.prepare import PreparedCard
 from sscard_ic.issuance.verification import verify
 from sscard_ic.ledger import Card, CardState, Ledger, Phase, Step
 from sscard_ic.profile import CardProfile
 from sscard_ic.reader import Connection
 
-_REACHED = {
+_REACHED: Mapping[Step, CardState] = {
     Step.INITIALISE: CardState.INITIALISED,
     Step.PERSONALIZE: CardState.PERSONALIZED,
+    Step.REQUEST: CardState.GRANTED,
+    Step.CERTIFY: CardState.CERTIFIED,
     Step.FINISH: CardState.FINISHED,
     Step.VERIFY: CardState.VERIFIED,
 }
+"""In the order of the work."""
+
+_OF_CERTIFICATES = (Step.REQUEST, Step.CERTIFY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +32,21 @@ class _Work:
     """What the steps of one card share."""
 
     session: Connection
-    card_id: int
+    card: Card
     plan: PreparedCard
     identity: CardIdentity
     blank: Blank
     open: bool
     """Whether the card still takes personalization commands."""
+    first: Step
+    """The step at which this run goes on; an earlier one may have been broken off within it."""
 
 
 class CardJob:
     """Takes a started card on from where the ledger says it stands.
 
     Every step may be repeated: a crash between a step and its journal entry only costs the
-    exchanges of that step.
+    exchanges of that step. Cards without ``certificates`` skip the steps of these.
     """
 
     def __init__(
@@ -48,12 +56,17 @@ class CardJob:
         keys: BlankKeys,
         station: str,
         habits: HabitBook,
+        certificates: CertificateSteps | None = None,
     ) -> None:
         self._ledger = ledger
         self._profile = profile
         self._keys = keys
         self._station = station
         self._habits = habits
+        self._certificates = certificates
+        self._steps = [
+            step for step in _REACHED if certificates is not None or step not in _OF_CERTIFICATES
+        ]
         self.step = Step.INITIALISE
         """The step that :meth:`run` is at."""
 
@@ -67,18 +80,11 @@ class CardJob:
         plan = PreparedCard.from_json(blob)
         identity = CardIdentity(plan.division_code, plan.historical)
         blank = Blank(session, self._profile, self._keys, card.chip_serial)
-        self.step = _next_step(card.state)
+        left = [step for step in self._steps if card.state.rank < _REACHED[step].rank]
+        self.step = left[0]
         still_open = card.state.rank < CardState.FINISHED.rank and blank.unlock(identity)
-        work = _Work(session, card.id, plan, identity, blank, still_open)
-        methods: dict[Step, Callable[[_Work], str]] = {
-            Step.INITIALISE: self._initialise,
-            Step.PERSONALIZE: self._personalize,
-            Step.FINISH: self._finish,
-            Step.VERIFY: self._verify,
-        }
-        for step, method in methods.items():
-            if card.state.rank >= _REACHED[step].rank:
-                continue
+        work = _Work(session, card, plan, identity, blank, still_open, left[0])
+        for step in left:
             self.step = step
             if not (claimed and step is Step.INITIALISE):
                 self._ledger.journal(
@@ -88,7 +94,7 @@ class CardJob:
                     station=self._station,
                     chip_serial=card.chip_serial,
                 )
-            note = method(work)
+            note = self._method(step)(work)
             self._ledger.complete(
                 card.id,
                 step,
@@ -98,14 +104,40 @@ class CardJob:
                 note=note,
             )
 
+    def _method(self, step: Step) -> Callable[[_Work], str]:
+        methods: dict[Step, Callable[[_Work], str]] = {
+            Step.INITIALISE: self._initialise,
+            Step.PERSONALIZE: self._personalize,
+            Step.REQUEST: self._request,
+            Step.CERTIFY: self._certify,
+            Step.FINISH: self._finish,
+            Step.VERIFY: self._verify,
+        }
+        return methods[step]
+
     def _initialise(self, work: _Work) -> str:
-        _require_open(work)
+        _require(work.open)
         work.blank.initialise(work.identity, work.plan.pin)
         return ""
 
     def _personalize(self, work: _Work) -> str:
-        _require_open(work)
+        _require(work.open)
         self._card(work).update(work.plan.items)
+        return ""
+
+    def _request(self, work: _Work) -> str:
+        _require(work.open)
+        assert self._certificates is not None, "a step of cards with certificates"
+        return self._certificates.request(work.session, work.card, work.plan)
+
+    def _certify(self, work: _Work) -> str:
+        _require(work.open)
+        assert self._certificates is not None, "a step of cards with certificates"
+        again = work.first is Step.CERTIFY
+        self._certificates.certify(work.session, work.card, again=again)
+        # What was proved to the blank is forgotten where another application was selected.
+        work.session.reset(cold=True)
+        _require(work.blank.unlock(work.identity))
         return ""
 
     def _finish(self, work: _Work) -> str:
@@ -120,9 +152,11 @@ class CardJob:
         result, unproven = verify(
             work.session, self._profile, self._keys, work.plan, self._habits_of(work)
         )
+        if self._certificates is not None:
+            self._certificates.prove(work.session, work.card, work.plan)
         work.session.reset(cold=True)
         work.blank.check_ended()
-        self._ledger.store_result(work.card_id, result.to_json())
+        self._ledger.store_result(work.card.id, result.to_json())
         return f"no proof: {', '.join(unproven)}" if unproven else ""
 
     def _card(self, work: _Work) -> SocialSecurityCard:
@@ -138,12 +172,8 @@ class CardJob:
         return self._habits.of(work.plan.historical)
 
 
-def _next_step(state: CardState) -> Step:
-    return next(step for step, reached in _REACHED.items() if state.rank < reached.rank)
-
-
-def _require_open(work: _Work) -> None:
-    if not work.open:
+def _require(still_open: bool) -> None:
+    if not still_open:
         raise CardError(
             Text(
                 "此卡的个人化已经结束，但台账中尚未写入数据",

@@ -14,6 +14,11 @@ MAX_INTERRUPTED_IN_A_ROW = 5
 """Interruptions one after the other, without a good card, that end a station."""
 
 
+MAX_REFUSED_IN_A_ROW = 5
+"""Persons whom the certificate authority refuses, without a good card in between, that end a
+station: the fault is then hardly theirs, and every one costs a card."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interruption:
     """A card that did not answer any more, or was taken out; it is left as it is."""
@@ -47,13 +52,22 @@ class StationOutcome:
     """Row and error of every card that turned out bad; its row waits for another blank."""
     rejected: list[SscardError] = field(default_factory=list)
     """Cards that are no blanks of this batch: used ones, foreign ones."""
+    refusals: list[tuple[int, SscardError]] = field(default_factory=list)
+    """Row and error of every person whom the certificate authority refused; the row has failed."""
     interruptions: list[Interruption] = field(default_factory=list)
     bad_in_a_row: int = 0
     """Bad cards since the last good one."""
     interrupted_in_a_row: int = 0
     """Interruptions since the last good card."""
+    refused_in_a_row: int = 0
+    """Persons refused since the last good card."""
     error: BaseException | None = None
     """What went wrong outside the card, and ended the whole run."""
+
+    def made_one(self) -> None:
+        """A card has become good."""
+        self.good += 1
+        self.bad_in_a_row = self.interrupted_in_a_row = self.refused_in_a_row = 0
 
     @property
     def stopped(self) -> bool:
@@ -66,14 +80,19 @@ class StationOutcome:
         return self.interrupted_in_a_row >= MAX_INTERRUPTED_IN_A_ROW
 
     @property
+    def turned_away(self) -> bool:
+        """Whether it takes no more cards because person after person was refused."""
+        return self.refused_in_a_row >= MAX_REFUSED_IN_A_ROW
+
+    @property
     def over(self) -> bool:
         """Whether it takes no more cards."""
-        return self.stopped or self.broken_off
+        return self.stopped or self.broken_off or self.turned_away
 
     @property
     def clean(self) -> bool:
         """Whether every card that was judged is good, and it could go on."""
-        return not (self.failures or self.rejected or self.over)
+        return not (self.failures or self.rejected or self.refusals or self.over)
 
     @property
     def end(self) -> Text | None:
@@ -83,6 +102,14 @@ class StationOutcome:
                 f"{self.reader}：连续坏卡，已停止；请检查空白卡、读写器与规范",
                 f"{self.reader}: card after card was bad, so it stopped; "
                 "check blanks, reader and profile",
+            )
+        if self.turned_away:
+            cause = self.refusals[-1][1].what
+            return Text(
+                f"{self.reader}：证书机构连续拒绝 {self.refused_in_a_row} 人，已停止"
+                f"（{cause.zh}）；请与证书机构核实",
+                f"{self.reader}: the certificate authority refused {self.refused_in_a_row} "
+                f"persons one after the other, so it stopped ({cause.en}); settle it with them",
             )
         if self.broken_off:
             cause = self.interruptions[-1].error.what
@@ -118,6 +145,12 @@ class Outcome:
     def rejected(self) -> list[SscardError]:
         """Cards that are no blanks of this batch."""
         return [error for station in self.stations for error in station.rejected]
+
+    @property
+    def refusals(self) -> list[tuple[int, SscardError]]:
+        """Row and error of every person whom the certificate authority refused."""
+        found = [refusal for station in self.stations for refusal in station.refusals]
+        return sorted(found, key=lambda refusal: refusal[0])
 
     @property
     def interruptions(self) -> list[Interruption]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from sscard_ic.base.authority import NOBODY
 from sscard_ic.base.errors import Text
 from sscard_ic.card import CardIdentity
+from sscard_ic.hosts.certificate_authority import CertificateAuthority
+from sscard_ic.issuance.certificate_steps import require_authority
 from sscard_ic.issuance.deeds import Actors, event, recorded
 from sscard_ic.issuance.foreman import IN_WORK, Foreman
 from sscard_ic.issuance.issuing_keys import IssuingKeys
@@ -35,6 +37,7 @@ def run_batch(
     profile: CardProfile,
     keys: IssuingKeys,
     *,
+    authority: CertificateAuthority | None = None,
     outcome: Outcome | None = None,
     limit: int | None = None,
     wait: float | None = None,
@@ -50,11 +53,15 @@ def run_batch(
     has brought one for ``wait`` seconds. ``tell`` gets words for the person while the run goes on,
     ``outcome`` is filled meanwhile and returned in the end; what went wrong outside the cards at
     one station ends all of them after their present card and is raised then. The audit log says
-    who ran it, what came of it, and that an earlier run was taken up again.
+    who ran it, what came of it, and that an earlier run was taken up again; of cards with
+    certificates also which ``authority``, that of the stations, was asked.
     """
     assert profile.region is not None, "a batch was checked against the profile of a region"
     require_environment(keys, profile.region.issuer.environment, profile.name)
     require_keys(keys, profile)
+    asked = None
+    if profile.structure.certificates is not None:
+        asked = require_authority(profile, authority)
     outcome = outcome or Outcome()
     outcome.stations = [station.outcome for station in stations]
     foreman = Foreman(ledger, batch, limit=limit, wait=wait, tell=tell)
@@ -73,6 +80,8 @@ def run_batch(
             _work(stations, foreman, batch, outcome, prepare)
         finally:
             detail.update(_counts(outcome))
+            if asked is not None:
+                detail.update(refused=len(outcome.refusals), authority=asked.name)
     return outcome
 
 

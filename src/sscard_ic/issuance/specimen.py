@@ -10,15 +10,34 @@ import secrets
 from dataclasses import replace
 from typing import Literal
 
+from sscard_ic.base.clock import SystemClock
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.resources import samples_dir
-from sscard_ic.card import Blank, CardIdentity, Habits, SocialSecurityCard, chip_serial
+from sscard_ic.base.secret import Secret
+from sscard_ic.card import (
+    Blank,
+    CardIdentity,
+    CertificateApplication,
+    Habits,
+    SocialSecurityCard,
+    chip_serial,
+)
+from sscard_ic.hosts.test_authority import TestAuthority
+from sscard_ic.issuance.certificate_steps import request_reference
+from sscard_ic.issuance.certifying import (
+    CertificateHolder,
+    check_certificates,
+    load_grant,
+    request_grant,
+    trusted_by,
+)
 from sscard_ic.issuance.checks import CheckedRow, CheckReport, check_file, region_of
 from sscard_ic.issuance.photo import PhotoLimits, card_photo, load_photo
 from sscard_ic.issuance.prepare import Planner, PreparedCard
 from sscard_ic.issuance.verification import verify
 from sscard_ic.keys import published_keys, require_environment
 from sscard_ic.profile import CardProfile, load_import_formats
+from sscard_ic.profile.certificate import CertificateApplication as Model
 from sscard_ic.profile.region import Region
 from sscard_ic.reader import Connection
 
@@ -54,7 +73,8 @@ class SpecimenMaker:
 
         Raises :class:`CardError` when the card is no blank of the profile.
         """
-        plan = self._plan(self._rows[self._made % len(self._rows)])
+        row = self._rows[self._made % len(self._rows)]
+        plan = self._plan(row)
         self._made += 1
         identity = CardIdentity(plan.division_code, plan.historical)
         blank = Blank(session, self._profile, self._keys, chip_serial(session.atr))
@@ -66,11 +86,35 @@ class SpecimenMaker:
                 session, self._profile, self._keys, identity=identity, habits=habits
             )
             card.update(plan.items)
+            if self._profile.structure.certificates is not None:
+                self._certify(session, self._profile.structure.certificates, row, plan)
+                session.reset(cold=True)
+                blank.unlock(identity)
             blank.finish(identity)
             session.reset(cold=True)
             verify(session, self._profile, self._keys, plan, habits)
             session.reset(cold=True)
         return plan
+
+    def _certify(
+        self, session: Connection, model: Model, row: CheckedRow, plan: PreparedCard
+    ) -> None:
+        """Certificates of the test CA, loaded and proved.
+
+        Administrator PIN and control keys stay the published ones: nobody keeps those of the CA.
+        """
+        now = SystemClock().now()
+        holder = CertificateHolder.of(row.row.fields, plan.division_code)
+        authority = TestAuthority(contents=model.contents)
+        application = CertificateApplication(session, model)
+        reference = request_reference(plan)
+        grant = replace(
+            request_grant(application, authority, holder, model, reference=reference, at=now),
+            control_key=Secret(model.initial_control_key),
+            admin_pin=Secret(bytes.fromhex(model.initial_admin_pin)),
+        )
+        load_grant(application, model, grant)
+        check_certificates(application, model, holder, trusted_by(authority), now, grant)
 
     def _plan(self, checked: CheckedRow) -> PreparedCard:
         identity = self._region.identity

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-from sscard_ic.base.errors import CardError, Text
+from sscard_ic.base.errors import CardError, SscardError, Text
 from sscard_ic.card import Blank, BlankKeys, HabitBook, Refused, SocialSecurityCard, chip_serial
+from sscard_ic.hosts.certificate_authority import CertificateAuthority
+from sscard_ic.issuance.certificate_steps import PersonRefused, certificate_steps
 from sscard_ic.issuance.foreman import Foreman, Halted, Obedient, Visit
 from sscard_ic.issuance.job import CardJob
 from sscard_ic.issuance.outcome import Interruption, StationOutcome
@@ -31,8 +33,9 @@ class Station:
     """Works through the prepared cards of one batch; one thread, one slot.
 
     Whatever happens to program, card or power, running it again continues: the ledger knows what
-    was begun, the card is asked what it holds. Stations of one run share ledger, keys and
-    ``habits``; ``tally``, ``trace`` and slot are each station's own.
+    was begun, the card is asked what it holds. Stations of one run share ledger, keys,
+    ``authority`` and ``habits``; ``tally``, ``trace`` and slot are each station's own. Raises
+    :class:`InputError` for cards that bear certificates where there is no authority to ask.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Station:
         profile: CardProfile,
         keys: BlankKeys,
         *,
+        authority: CertificateAuthority | None = None,
         habits: HabitBook | None = None,
         tally: Tally | None = None,
         trace: TextIO | None = None,
@@ -51,6 +55,7 @@ class Station:
         self._ledger = ledger
         self._profile = profile
         self._keys = keys
+        self._certificates = certificate_steps(ledger, profile, authority)
         self._habits = habits or HabitBook()
         self._tally = tally
         self._trace = trace
@@ -202,7 +207,14 @@ class Station:
 
     def _make(self, session: Connection, card: Card, claimed: bool, visit: Visit) -> bool:
         """Take the card of a row on to the end; False when it is bad."""
-        job = CardJob(self._ledger, self._profile, self._keys, self._slot.name, self._habits)
+        job = CardJob(
+            self._ledger,
+            self._profile,
+            self._keys,
+            self._slot.name,
+            self._habits,
+            self._certificates,
+        )
         known_by_factory = chip_serial(session.atr) == card.chip_serial
         try:
             job.run(session, card, claimed)
@@ -216,9 +228,13 @@ class Station:
                 # It bears the number of the row, but need not be the card that was begun for it.
                 self.outcome.rejected.append(error)
             return False
+        except PersonRefused as error:
+            self._fail(card, job.step, "refused by the certificate authority", error)
+            self.outcome.refusals.append((card.row, error))
+            self.outcome.refused_in_a_row += 1
+            return False
         visit.good = True
-        self.outcome.good += 1
-        self.outcome.bad_in_a_row = self.outcome.interrupted_in_a_row = 0
+        self.outcome.made_one()
         self._on_card(card)
         return True
 
@@ -280,5 +296,8 @@ class Station:
         if attempts + 1 < MAX_BLANKS:
             self._ledger.spoil(card.id, station=self._slot.name, step=step, note=error.what.en)
         else:
-            reason = Reason("", "card failed", error.what)
-            self._ledger.fail(card.id, reason, station=self._slot.name, step=step)
+            self._fail(card, step, "card failed", error)
+
+    def _fail(self, card: Card, step: Step, reason: str, error: SscardError) -> None:
+        given_up = Reason("", reason, error.what)
+        self._ledger.fail(card.id, given_up, station=self._slot.name, step=step)

@@ -56,6 +56,17 @@ def wrong_state(card: Card, wanted: CardState) -> SscardError:
     )
 
 
+def no_card(card: Card) -> SscardError:
+    """No blank has been taken for the row, or the one that was has been given up."""
+    return SscardError(
+        Text(
+            f"第 {card.row} 行没有卡（{card.state.text.zh}）",
+            f"row {card.row} has no card: it is {card.state.text.en}",
+        ),
+        where=card.batch,
+    )
+
+
 def chip_taken() -> SscardError:
     """The blank in the reader has been used for a card before."""
     return SscardError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -31,16 +31,12 @@ from sscard_ic.ledger.model import (
     Step,
 )
 from sscard_ic.ledger.operators import Operators
+from sscard_ic.ledger.sealed import SealedContents, chunks
 from sscard_ic.ledger.serials import allot, settle
 from sscard_ic.ledger.tables import batches, cards
 
-Value = TypeVar("Value")
-
-_CHUNK = 500
-"""Values in one IN list; below the limits of every SQLite."""
-
 _CLEARED: Mapping[str, None] = dict.fromkeys(
-    ("plan", "result", "serial", "historical", "allotted_chip", "chip_serial")
+    ("plan", "grant", "result", "serial", "historical", "allotted_chip", "chip_serial")
 )
 """What a row forgets when it waits for another blank."""
 
@@ -61,11 +57,11 @@ class Ledger:
         clock: Clock | None = None,
     ) -> None:
         self._database = database
-        self._sealer_or_none = sealer
-        self._digester_or_none = digester
-        self._clock = clock or SystemClock()
-        self.audit = AuditLog(database, self._clock)
-        self.operators = Operators(database, self._clock, self.audit)
+        self._sealed = SealedContents(database, sealer, digester)
+        self.clock = clock or SystemClock()
+        """What tells it the time."""
+        self.audit = AuditLog(database, self.clock)
+        self.operators = Operators(database, self.clock, self.audit)
 
     @classmethod
     def open(
@@ -115,10 +111,10 @@ class Ledger:
 
     def ordered(self, card_numbers: Iterable[str]) -> dict[str, Order]:
         """Those of ``card_numbers`` that are ordered already (not failed), and where."""
-        digests = {self._digest(number): number for number in card_numbers if number}
+        digests = {self._sealed.digest(number): number for number in card_numbers if number}
         found: dict[str, Order] = {}
         with self._database.read() as connection:
-            for chunk in _chunks(list(digests)):
+            for chunk in chunks(list(digests)):
                 for digest, name, row in connection.execute(queries.ORDERED, {"digests": chunk}):
                     found[digests[digest]] = Order(name, row)
         return found
@@ -198,11 +194,15 @@ class Ledger:
 
     def holders(self, card_ids: Sequence[int]) -> dict[int, bytes]:
         """Card id → holder's record, of many cards at once."""
-        return self._unsealed(card_ids, cards.c.holder)
+        return self._sealed.read(card_ids, cards.c.holder)
 
     def plan(self, card_id: int) -> bytes | None:
         """The plan of a prepared card."""
-        return self._unsealed([card_id], cards.c.plan).get(card_id)
+        return self._sealed.read([card_id], cards.c.plan).get(card_id)
+
+    def grant(self, card_id: int) -> bytes | None:
+        """What the certificate authority granted for the card."""
+        return self._sealed.read([card_id], cards.c.grant).get(card_id)
 
     def result(self, card_id: int) -> bytes | None:
         """What was read back from the finished card."""
@@ -210,7 +210,7 @@ class Ledger:
 
     def results(self, card_ids: Sequence[int]) -> dict[int, bytes]:
         """Card id → what was read back, of those of the cards that have been."""
-        return self._unsealed(card_ids, cards.c.result)
+        return self._sealed.read(card_ids, cards.c.result)
 
     def store_plans(self, plans: Mapping[int, Plan]) -> int:
         """Give accepted cards their plans; they become prepared. How many were stored.
@@ -224,7 +224,7 @@ class Ledger:
                 plan = plans[card.id]
                 if card.state is not CardState.ACCEPTED or card.serial != plan.serial:
                     continue
-                sealed = self._sealer.seal(plan.blob, _context(card.batch, card.row, "plan"))
+                sealed = self._sealed.seal(plan.blob, card.batch, card.row, "plan")
                 values.append(
                     {
                         "card": card.id,
@@ -239,12 +239,21 @@ class Ledger:
                 connection.execute(query, values)
             return len(values)
 
+    def store_grant(self, card_id: int, grant: bytes) -> None:
+        """Keep what the certificate authority granted, before the card is given any of it.
+
+        Raises :class:`SscardError` for a row that has no card, or none any more.
+        """
+        with self._database.write() as connection:
+            card = self._card(connection, card_id)
+            if card.chip_serial is None or card.state is CardState.FAILED:
+                raise errors.no_card(card)
+            self._store_sealed(connection, card, cards.c.grant, grant)
+
     def store_result(self, card_id: int, result: bytes) -> None:
         """Keep what was read back from the card, for the return file."""
         with self._database.write() as connection:
-            card = self._card(connection, card_id)
-            sealed = self._sealer.seal(result, _context(card.batch, card.row, "result"))
-            self._update(connection, card_id, result=sealed)
+            self._store_sealed(connection, self._card(connection, card_id), cards.c.result, result)
 
     def claim_next(self, batch: str, station: str, chip_serial: bytes) -> Card | None:
         """Take the next prepared card of ``batch`` for the blank in the reader.
@@ -400,19 +409,8 @@ class Ledger:
         if state.rank >= CardState.VERIFIED.rank:
             settle(connection, card_id, SerialState.USED)
 
-    @property
-    def _sealer(self) -> Sealer:
-        if self._sealer_or_none is None:
-            raise errors.locked()
-        return self._sealer_or_none
-
-    def _digest(self, number: str) -> str:
-        if self._digester_or_none is None:
-            raise errors.locked()
-        return self._digester_or_none.digest(number, "cards/card_number")
-
     def _now(self) -> str:
-        return self._clock.now().isoformat(timespec="milliseconds")
+        return self.clock.now().isoformat(timespec="milliseconds")
 
     def _new_row(self, batch: str, row: NewCard) -> dict[str, Any]:
         state = CardState.REFUSED if row.reasons else CardState.ACCEPTED
@@ -420,8 +418,8 @@ class Ledger:
             "row": row.row,
             "seq": row.seq,
             "state": state,
-            "card_number_digest": None if row.reasons else self._digest(row.card_number),
-            "holder": self._sealer.seal(row.holder, _context(batch, row.row, "holder")),
+            "card_number_digest": None if row.reasons else self._sealed.digest(row.card_number),
+            "holder": self._sealed.seal(row.holder, batch, row.row, "holder"),
             "reasons": records.reasons_json(row.reasons),
         }
 
@@ -443,25 +441,17 @@ class Ledger:
     def _update(self, connection: Connection, card_id: int, **values: Any) -> None:
         connection.execute(queries.UPDATE_CARD.values(values), {"card_id": card_id})
 
+    def _store_sealed(
+        self, connection: Connection, card: Card, column: sa.Column[Any], value: bytes
+    ) -> None:
+        sealed = self._sealed.seal(value, card.batch, card.row, column.name)
+        self._update(connection, card.id, **{column.name: sealed})
+
     def _cards(self, connection: Connection, card_ids: list[int]) -> Iterator[Card]:
-        for chunk in _chunks(card_ids):
+        for chunk in chunks(card_ids):
             query = records.card_query().where(cards.c.id.in_(chunk))
             for row in connection.execute(query).mappings():
                 yield records.card(row)
-
-    def _unsealed(self, card_ids: Sequence[int], column: sa.Column[Any]) -> dict[int, bytes]:
-        sealer = self._sealer
-        found: dict[int, bytes] = {}
-        with self._database.read() as connection:
-            for chunk in _chunks(card_ids):
-                query = (
-                    sa.select(cards.c.id, batches.c.name, cards.c.row, column)
-                    .join(batches, cards.c.batch_id == batches.c.id)
-                    .where(cards.c.id.in_(chunk), column.is_not(None))
-                )
-                for card_id, batch, row, sealed in connection.execute(query):
-                    found[card_id] = sealer.unseal(sealed, _context(batch, row, column.name))
-        return found
 
     def _write_journal(
         self,
@@ -483,12 +473,3 @@ class Ledger:
             "note": note,
         }
         connection.execute(queries.WRITE_JOURNAL, entry)
-
-
-def _context(batch: str, row: int, column: str) -> str:
-    """Binds a sealed value to its place, so that values cannot be exchanged between rows."""
-    return f"cards/{batch}/{row}/{column}"
-
-
-def _chunks(values: Sequence[Value]) -> list[Sequence[Value]]:
-    return [values[at : at + _CHUNK] for at in range(0, len(values), _CHUNK)]

@@ -21,6 +21,10 @@ class CardState(StrEnum):
     """A blank has been taken for it."""
     INITIALISED = "initialised"
     PERSONALIZED = "personalized"
+    GRANTED = "granted"
+    """The certificate authority has answered for it; cards without certificates skip this."""
+    CERTIFIED = "certified"
+    """It bears its certificates."""
     FINISHED = "finished"
     VERIFIED = "verified"
     """Good and ready for delivery."""
@@ -32,6 +36,11 @@ class CardState(StrEnum):
     def rank(self) -> int:
         """Place in the order of the work."""
         return list(CardState).index(self)
+
+    @property
+    def in_work(self) -> bool:
+        """Whether a card has been begun and not ended."""
+        return CardState.STARTED.rank <= self.rank < CardState.VERIFIED.rank
 
     @property
     def text(self) -> Text:
@@ -46,6 +55,8 @@ _CARD_STATES = {
     CardState.STARTED: Text("制作中", "started"),
     CardState.INITIALISED: Text("已初始化", "initialised"),
     CardState.PERSONALIZED: Text("已个人化", "personalized"),
+    CardState.GRANTED: Text("已签发证书", "granted certificates"),
+    CardState.CERTIFIED: Text("已写入证书", "certified"),
     CardState.FINISHED: Text("已结束", "finished"),
     CardState.VERIFIED: Text("合格", "verified"),
     CardState.ACTIVATED: Text("已启用", "activated"),
@@ -58,6 +69,10 @@ class Step(StrEnum):
 
     INITIALISE = "initialise"
     PERSONALIZE = "personalize"
+    REQUEST = "request"
+    """Key pair on the card, answer of the certificate authority."""
+    CERTIFY = "certify"
+    """Certificates, encryption key, administrator PIN and control keys into the card."""
     FINISH = "finish"
     VERIFY = "verify"
     ACTIVATE = "activate"

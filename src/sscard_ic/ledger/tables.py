@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """Revision of these tables: the newest migration."""
 
 metadata = MetaData(
@@ -61,6 +61,7 @@ cards = Table(
     Column("historical", LargeBinary(13)),
     Column("allotted_chip", LargeBinary(6)),
     Column("chip_serial", LargeBinary(6)),
+    Column("grant", LargeBinary),
     UniqueConstraint("batch_id", "row"),
 )
 # The queue of a station: the next prepared card of a batch.
