@@ -114,9 +114,9 @@ def load_grant(
 
     In the order of ref 02 §8.9; all of it may be repeated. ``again``: an earlier attempt may have
     been broken off, so that the card may have the new administrator PIN and control keys already.
-    ``earlier`` is what it may be locked with otherwise, likeliest first: when left out, with the
-    PIN and key of a new card, and ``user_pin`` is that of a new card then, too. Raises
-    :class:`OtherKey` before anything is written when the grant is not for this card.
+    ``earlier`` is what it may be locked with otherwise, likeliest first, and ``user_pin`` its user
+    PIN; those of a new card, when left out. Raises :class:`OtherKey` before anything is written
+    when the grant is not for this card, and :class:`CardError`.
     """
     pair = CertificatePair.of(grant)
     require_own(application, pair)

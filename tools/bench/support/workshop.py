@@ -66,17 +66,17 @@ class MadeCard:
     profile: CardProfile
     plan: PreparedCard
     power_ups: Sequence[Tally]
-    """The first: initialise, personalize, finish. The others: verify."""
+    """The last two: verify. Those before: everything up to the finished card."""
 
     @property
     def making(self) -> Tally:
         """Everything up to the finished card."""
-        return self.power_ups[0]
+        return total(self.power_ups[:-2])
 
     @property
     def verifying(self) -> Tally:
         """Everything after that, together."""
-        return total(self.power_ups[1:])
+        return total(self.power_ups[-2:])
 
 
 class Workshop:
@@ -95,9 +95,14 @@ class Workshop:
     ) -> None:
         self._folder.cleanup()
 
-    def make(self, region: str, count: int, features: Features | None = None) -> list[MadeCard]:
-        """The first ``count`` cards of a region's sample, by one station that learns."""
-        profile = load(region)
+    def make(
+        self, region: str | CardProfile, count: int, features: Features | None = None
+    ) -> list[MadeCard]:
+        """The first ``count`` cards of a region's sample, by one station that learns.
+
+        ``region`` may be a changed profile of it.
+        """
+        profile = load(region) if isinstance(region, str) else region
         serials = [number.to_bytes(6, "big") for number in range(1, count + 1)]
         chips = [blank(profile, serial, features=features) for serial in serials]
         slot = _MeteredSlot(*chips)
