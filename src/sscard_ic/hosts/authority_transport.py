@@ -8,9 +8,7 @@ extra ``remote`` (httpx).
 from __future__ import annotations
 
 import ssl
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sscard_ic.base.errors import SscardError, Text, os_reason
 from sscard_ic.base.secret import Secret
@@ -18,15 +16,8 @@ from sscard_ic.hosts.authority_errors import HttpAuthorityError
 from sscard_ic.hosts.authority_requests import content_type
 from sscard_ic.hosts.certificate_settings import HttpAuthoritySettings
 from sscard_ic.keys.remote.errors import RemoteKind
-from sscard_ic.keys.remote.transport import Answer, failure_kind
+from sscard_ic.keys.remote.posting import BEFORE_SENDING, MAY_HAVE_ARRIVED, Answer, post
 
-if TYPE_CHECKING:
-    import httpx
-
-LONGEST_ANSWER = 65_536
-
-_BEFORE_SENDING: frozenset[RemoteKind] = frozenset({"unreachable"})
-_MAY_HAVE_ARRIVED: frozenset[RemoteKind] = frozenset({"closed"})
 _LATER: frozenset[RemoteKind] = frozenset({"unreachable", "closed", "timeout"})
 """What may be gone when the same request is sent again, unchanged."""
 
@@ -130,40 +121,20 @@ class AuthorityTransport:
         After a failed connection it is sent again, as often as the settings allow; one without a
         reference only while it cannot have arrived. Raises :class:`HttpAuthorityError`.
         """
-        again = _BEFORE_SENDING
-        if self._settings.request.reference:
-            again |= _MAY_HAVE_ARRIVED
-        left = self._settings.retries
-        while isinstance(found := self._once(body), str):
-            if found not in again or not left:
-                break
-            left -= 1
-        else:
+        repeatable = bool(self._settings.request.reference)
+        found = post(
+            self._client,
+            self._settings.url,
+            body,
+            patience=self._settings.read_timeout,
+            again=BEFORE_SENDING | MAY_HAVE_ARRIVED if repeatable else BEFORE_SENDING,
+            retries=self._settings.retries,
+        )
+        if isinstance(found, Answer):
             return found
         raise HttpAuthorityError(
             found, _WHAT[found], self._settings.url, _HINTS[found], again=found in _LATER
         )
-
-    def _once(self, body: Secret) -> Answer | RemoteKind:
-        """One attempt; the errors of httpx know the request, so that none of them is kept."""
-        import httpx
-
-        try:
-            return self._exchange(self._client, body)
-        except httpx.HTTPError as error:
-            return failure_kind(error)
-
-    def _exchange(self, client: httpx.Client, body: Secret) -> Answer | RemoteKind:
-        last = time.monotonic() + self._settings.read_timeout
-        with client.stream("POST", self._settings.url, content=body.reveal()) as response:
-            content = bytearray()
-            for part in response.iter_raw():
-                content += part
-                if len(content) > LONGEST_ANSWER:
-                    return "reply"
-                if time.monotonic() > last:
-                    return "timeout"
-            return Answer(response.status_code, bytes(content))
 
 
 def tls_context(settings: HttpAuthoritySettings) -> ssl.SSLContext:

@@ -26,11 +26,11 @@ from sscard_ic.base.clock import FixedClock
 from sscard_ic.crypto.sm2 import KeyPair, provider
 from sscard_ic.hosts.authority_answers import AnswerReader
 from sscard_ic.hosts.authority_errors import HttpAuthorityError, RefusedRequestError
-from sscard_ic.hosts.authority_transport import LONGEST_ANSWER
 from sscard_ic.hosts.certificate_authority import AuthorityError, RequestError
 from sscard_ic.hosts.certificate_settings import AnswerForm, HttpAuthoritySettings, RequestForm
 from sscard_ic.hosts.http_authority import HttpAuthority
 from sscard_ic.hosts.test_authority import TestAuthority
+from sscard_ic.keys.remote.posting import LONGEST_ANSWER
 
 CARD: KeyPair = provider().generate()
 NAME, CARD_NUMBER, NUMBER = "欧阳修远", "ET000077X", "111111198101011110"

@@ -33,7 +33,7 @@ from sscard_ic.keys import CardKey
 from sscard_ic.keys.medical import Purchase
 from sscard_ic.keys.remote.client import RemoteHsm
 from sscard_ic.keys.remote.errors import RefusedError, RemoteError
-from sscard_ic.keys.remote.transport import LONGEST_REPLY
+from sscard_ic.keys.remote.posting import LONGEST_ANSWER
 from sscard_ic.profile import load
 
 EXCHANGES: dict[str, dict[str, str]] = {case["name"]: case for case in VECTORS["exchange"]}
@@ -368,7 +368,7 @@ HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n1E00"
         (answers(b"\xff\xff|"), "reply"),
         (answers(REPLIES[debit]), "reply"),
         (answers(REPLIES[authentication] * 2), "reply"),
-        (answers(b"A" * (LONGEST_REPLY + 1)), "reply"),
+        (answers(b"A" * (LONGEST_ANSWER + 1)), "reply"),
         (sends(b"SSH-2.0-OpenSSH\r\n\r\n"), "reply"),
         (answers(b"1E008343409B5CEB1122334455667789|"), "other_reply"),
         (answers(b"", status=b"302 Found", more=b"Location: https://127.0.0.1:9/\r\n"), "status"),

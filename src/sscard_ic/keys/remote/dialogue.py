@@ -13,6 +13,7 @@ from sscard_ic.keys.remote.fields import MessageError
 from sscard_ic.keys.remote.parts import (
     Message,
 )
+from sscard_ic.keys.remote.posting import Answer
 from sscard_ic.keys.remote.replies import (
     Refusal,
 )
@@ -20,7 +21,7 @@ from sscard_ic.keys.remote.requests import (
     Request,
 )
 from sscard_ic.keys.remote.settings import RemoteSettings
-from sscard_ic.keys.remote.transport import Answer, HttpsTransport
+from sscard_ic.keys.remote.transport import HttpsTransport
 
 ANSWERED, REFUSED = 200, 422
 """Statuses of HTTP: a reply, or a refusal of the bar form (ours; no source says one)."""

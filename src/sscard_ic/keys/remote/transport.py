@@ -7,9 +7,6 @@ proxies and other settings of the environment are not heeded. Needs the extra ``
 from __future__ import annotations
 
 import ssl
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sscard_ic.base.clock import Clock
@@ -17,19 +14,11 @@ from sscard_ic.base.errors import SscardError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.keys.remote.certificates import OwnCertificate, tls_context
 from sscard_ic.keys.remote.errors import RemoteError, RemoteKind
+from sscard_ic.keys.remote.posting import BEFORE_SENDING, MAY_HAVE_ARRIVED, Answer, post
 from sscard_ic.keys.remote.settings import RemoteSettings
 
 if TYPE_CHECKING:
     import httpx
-
-LONGEST_REPLY = 65_536
-
-_WRONG_HOST = frozenset({62, 64})
-_OUT_OF_DATE = frozenset({9, 10})
-"""Verification codes of OpenSSL: host name, IP address; not yet valid, expired."""
-_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
-_BEFORE_SENDING: frozenset[RemoteKind] = frozenset({"unreachable"})
-_MAY_HAVE_ARRIVED: frozenset[RemoteKind] = frozenset({"closed"})
 
 _WHAT: dict[RemoteKind, Text] = {
     "unreachable": Text("无法连接加密机服务", "cannot connect to the HSM service"),
@@ -93,14 +82,6 @@ _HINTS: dict[RemoteKind, Text] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Status of HTTP, and what came with it."""
-
-    status: int
-    body: bytes
-
-
 class HttpsTransport:
     """Posts messages to one service; threads may share one.
 
@@ -134,14 +115,15 @@ class HttpsTransport:
         :class:`RemoteError`.
         """
         self._own.require_valid(self._clock.now())
-        again = _BEFORE_SENDING | _MAY_HAVE_ARRIVED if repeatable else _BEFORE_SENDING
-        client = self._lasting if repeatable else self._single
-        left = self._settings.retries
-        while isinstance(found := self._once(client, body), str):
-            if found not in again or not left:
-                break
-            left -= 1
-        else:
+        found = post(
+            self._lasting if repeatable else self._single,
+            self.place,
+            body,
+            patience=self._settings.read_timeout,
+            again=BEFORE_SENDING | MAY_HAVE_ARRIVED if repeatable else BEFORE_SENDING,
+            retries=self._settings.retries,
+        )
+        if isinstance(found, Answer):
             return found
         raise RemoteError(found, _WHAT[found], self.place, _HINTS[found])
 
@@ -149,27 +131,6 @@ class HttpsTransport:
         """End all connections."""
         self._lasting.close()
         self._single.close()
-
-    def _once(self, client: httpx.Client, body: Secret) -> Answer | RemoteKind:
-        """One attempt; the errors of httpx know the request, so that none of them is kept."""
-        import httpx
-
-        try:
-            return self._exchange(client, body)
-        except httpx.HTTPError as error:
-            return failure_kind(error)
-
-    def _exchange(self, client: httpx.Client, body: Secret) -> Answer | RemoteKind:
-        last = time.monotonic() + self._settings.read_timeout
-        with client.stream("POST", self._settings.url, content=body.reveal()) as response:
-            content = bytearray()
-            for part in response.iter_raw():
-                content += part
-                if len(content) > LONGEST_REPLY:
-                    return "reply"
-                if time.monotonic() > last:
-                    return "timeout"
-            return Answer(response.status_code, bytes(content))
 
 
 def _client(
@@ -186,40 +147,6 @@ def _client(
         timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
         headers={"Content-Type": f"{kind}; charset=utf-8", "Accept-Encoding": "identity"},
     )
-
-
-def failure_kind(error: Exception) -> RemoteKind:
-    """What an error of httpx means, by the errors that it came from."""
-    import httpx
-
-    for cause in _chain(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            if cause.verify_code in _WRONG_HOST:
-                return "wrong_host"
-            return "service_expired" if cause.verify_code in _OUT_OF_DATE else "untrusted"
-        if isinstance(cause, ssl.SSLError):
-            return _tls_kind(cause.reason or "", connecting=isinstance(error, httpx.ConnectError))
-    if isinstance(error, httpx.TimeoutException):
-        # Connecting again is harmless, but who waits has waited long enough.
-        return "timeout"
-    if isinstance(error, httpx.RemoteProtocolError) and "connect" not in str(error):
-        return "reply"
-    return "unreachable" if isinstance(error, httpx.ConnectError) else "closed"
-
-
-def _tls_kind(reason: str, *, connecting: bool) -> RemoteKind:
-    if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
-        return "own_certificate"
-    if not connecting:
-        return "closed"
-    return "not_tls" if reason in _NO_TLS else "unreachable"
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
 
 
 def _without_httpx() -> SscardError:
