@@ -11,7 +11,7 @@ PARTS := tests/e2e tests/pcsc tests/keys/pkcs11 tests/keys/suites tests/keys/tes
 	tests/cli/test_doctor_keys.py tests/cli/test_key_service_cli.py tests/cli/test_keys_token_ceremony.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pcsc hsm test test-core lint docs bench lock clean parts run-venv dev-venv pcsc-venv
+.PHONY: help demo pcsc hsm remote test test-core lint docs bench lock clean parts run-venv dev-venv pcsc-venv
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
@@ -24,6 +24,9 @@ pcsc: ## add PC/SC readers to .venv (needs a compiler and libpcsclite-dev)
 
 hsm: ## add HSMs (PKCS#11, remote over TLS) to .venv
 	@tools/setup-venv hsm
+	@tools/setup-venv remote
+
+remote: ## add the client and server of remote HSMs and certificate authorities to .venv
 	@tools/setup-venv remote
 
 test: parts pcsc-venv lint docs ## every quality gate: lint, docs, all tests with coverage

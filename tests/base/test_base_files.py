@@ -106,3 +106,10 @@ def test_content_and_name_are_waited_for(target: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "fsync", note)
     replace_file(target, b"new")
     assert kinds == ([False, True] if POSIX else [False]), "the file, then the folder"
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    """Not the temporary one."""
+    with pytest.raises(OSError) as caught:
+        replace_file(tmp_path / "nowhere" / "file.json", b"")
+    assert caught.value.filename == str(tmp_path / "nowhere" / "file.json")

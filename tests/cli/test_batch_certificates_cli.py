@@ -92,6 +92,11 @@ def test_an_authority_over_http_that_is_down_and_comes_up(operator: Operator) ->
         failed = operator.run(code=1)
         assert f"{BATCH}, row 1: http://127.0.0.1" in failed.output
         assert "cannot connect to the certificate authority" in failed.output
+        assert (
+            "the run was stopped by what follows; run it again once that is mended" in failed.output
+        )
+        for wrong in ("put blanks in", "--lost"):
+            assert wrong not in failed.output
         assert "put them in and run it again" in failed.output
         assert operator.states() == {"personalized": 1, "prepared": 1}
     with AuthorityServer(TestAuthority()) as server:

@@ -18,7 +18,11 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o600, durable: bool
     :class:`OSError`; what was at ``path`` then stands unless only the last wait failed.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, _FLAGS, mode)
+    try:
+        descriptor = os.open(temporary, _FLAGS, mode)
+    except OSError as error:
+        error.filename = str(path)  # whoever reads of it knows no other name
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -120,7 +120,7 @@ def run(
         left = left_over(ledger, name)
         keep_done(context, outcome_json(outcome, left, sum(t.exchanges for t in tallies)))
         if failure is not None:
-            say_outcome(outcome, left)
+            say_outcome(outcome, left, stopped=isinstance(failure, SscardError))
             _say_other_errors(outcome, failure)
             raise failure
     _conclude(context, outcome, left, limit, as_json)

@@ -95,8 +95,13 @@ def _reader(station: StationOutcome) -> dict[str, Any]:
     }
 
 
-def say_outcome(outcome: Outcome, left: Left, *, limited: bool = False) -> None:
-    """What was not good, the sum, and what to do next."""
+def say_outcome(
+    outcome: Outcome, left: Left, *, limited: bool = False, stopped: bool = False
+) -> None:
+    """What was not good, the sum, and what to do next.
+
+    ``stopped``: something outside the cards has ended the run, and is told after this.
+    """
     for row, error in (*outcome.unprepared, *outcome.failures, *outcome.refusals):
         say(Text(f"第 {row} 行：{error.what.zh}", f"row {row}: {error.what.en}"))
         _say_hint(error)
@@ -104,7 +109,8 @@ def say_outcome(outcome: Outcome, left: Left, *, limited: bool = False) -> None:
         card = error.where
         say(Text(f"拒收卡 {card}：{error.what.zh}", f"card {card} was rejected: {error.what.en}"))
         _say_hint(error)
-    _say_in_work(missing(outcome, left), left)
+    if not stopped:
+        _say_in_work(missing(outcome, left), left)
     if len(outcome.stations) > 1:
         for station in outcome.stations:
             _say_station(station)
@@ -117,7 +123,15 @@ def say_outcome(outcome: Outcome, left: Left, *, limited: bool = False) -> None:
     )
     for end in outcome.ends:
         say(end)
-    if outcome.ends and left.waiting:
+    if stopped:
+        say(
+            Text(
+                "运行因下列原因停止；排除后再次运行，在制的卡即继续",
+                "the run was stopped by what follows; run it again once that is mended, and cards "
+                "in work go on",
+            )
+        )
+    elif outcome.ends and left.waiting:
         say(Text("  → 然后再次运行", "  → then run it again"))
     elif left.waiting > len(left.in_work) and not limited:
         say(Text("放入空白卡后再次运行即可继续", "put blanks in and run it again to continue"))
