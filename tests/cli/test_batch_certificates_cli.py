@@ -97,7 +97,7 @@ def test_an_authority_over_http_that_is_down_and_comes_up(operator: Operator) ->
         )
         for wrong in ("put blanks in", "--lost"):
             assert wrong not in failed.output
-        assert "put them in and run it again" in failed.output
+        assert "cards of these rows have been begun and are not finished: 1" in failed.output
         assert operator.states() == {"personalized": 1, "prepared": 1}
     with AuthorityServer(TestAuthority()) as server:
         server.start()

@@ -109,8 +109,7 @@ def say_outcome(
         card = error.where
         say(Text(f"拒收卡 {card}：{error.what.zh}", f"card {card} was rejected: {error.what.en}"))
         _say_hint(error)
-    if not stopped:
-        _say_in_work(missing(outcome, left), left)
+    _say_in_work(missing(outcome, left), left, in_readers=stopped)
     if len(outcome.stations) > 1:
         for station in outcome.stations:
             _say_station(station)
@@ -144,8 +143,13 @@ def _say_hint(error: SscardError) -> None:
         say(Text(f"  → {error.hint.zh}", f"  → {error.hint.en}"))
 
 
-def _say_in_work(interrupted: Sequence[Interruption], left: Left) -> None:
-    """Every row whose card is half made; those that were interrupted with the cause."""
+def _say_in_work(
+    interrupted: Sequence[Interruption], left: Left, *, in_readers: bool = False
+) -> None:
+    """Every row whose card is half made; those that were interrupted with the cause.
+
+    ``in_readers``: the others are where they were.
+    """
     for entry in interrupted:
         _say_missing(entry)
     others = sorted(left.in_work.difference(entry.row for entry in interrupted if entry.row))
@@ -159,6 +163,8 @@ def _say_in_work(interrupted: Sequence[Interruption], left: Left) -> None:
             f"cards of these rows have been begun and are not finished: {', '.join(rows)}",
         )
     )
+    if in_readers:
+        return
     say(
         Text(
             f"  → 放入这些卡后再次运行；卡已丢失时用 {lost}",
