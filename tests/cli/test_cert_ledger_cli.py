@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -112,3 +113,29 @@ def test_the_administrator_pin_changes_in_the_ledger(card: CertBench) -> None:
     assert found["kept"] is True
     assert card.secrets()[0] == "87654321"
     assert card.done("load")["loaded"] is True
+    pins = [(Step.CERTIFY, Phase.BEGIN), (Step.CERTIFY, Phase.END)]
+    assert journal(card)[:2] == pins
+    with Ledger.open(card.home / "ledger.db") as ledger:
+        [one] = ledger.cards_of(ledger.batches()[0].name)
+        assert "administrator PIN" in {entry.note for entry in ledger.journal_of(one.id)}
+
+
+def test_another_persons_data_are_refused(card: CertBench) -> None:
+    other = {"xm": "李四", "kh": "X00000019", "shbzhm": "111111198101011110"}
+    path = card.path("holder.json", json.dumps(other))
+    error = card.error("load", "--from", str(path))
+    assert "not the one" in error["message"]
+    assert "李四" not in json.dumps(error, ensure_ascii=False)
+    assert journal(card) == []
+
+
+def test_a_card_that_was_given_up_gets_no_certificates(card: CertBench) -> None:
+    with Ledger.open(card.home / "ledger.db") as ledger:
+        [one] = ledger.cards_of(ledger.batches()[0].name)
+        with ledger._database.write() as connection:
+            ledger._update(connection, one.id, state=CardState.FAILED)
+    result = card.run("load")
+    assert result.exit_code == 1
+    assert "as failed" in result.stderr
+    assert "--retry-failed" in result.stderr
+    assert "asking" not in result.stderr

@@ -266,7 +266,7 @@ class TestVerify:
     ) -> None:
         words = (*signed, "--certificate", str(pem / "signature.pem"))
         gone = {"SSCARD_READER": "virtual:/nowhere"}
-        assert loaded.done(*words, **gone)["valid"] is True
+        assert loaded.done(*words, "--test-ca", **gone)["valid"] is True
         trusted = loaded.done(*words, "--trust", str(pem / "authorities.pem"), **gone)
         assert trusted["valid"] is True
 
@@ -302,7 +302,11 @@ class TestVerify:
         self, loaded: CertBench, signed: tuple[str, ...], pem: Path
     ) -> None:
         result = loaded.run(*signed, "--certificate", str(pem / "encryption.pem"), "--json")
-        assert list(json.loads(result.stdout)["faults"]) == ["signature", "key_usage"]
+        assert list(json.loads(result.stdout)["faults"]) == [
+            "signature",
+            "key_usage",
+            "unknown_issuer",
+        ]
 
     @pytest.mark.parametrize("content", [b"", b"x" * 63, base64.b64encode(bytes(64)), b"0" * 5000])
     def test_what_is_no_signature(

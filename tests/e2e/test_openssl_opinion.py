@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.card.certificate.bench import ADMIN, USER, bench
 from tests.card.certificate.loading import CARD_NUMBER, NAME, granted, load
+from tests.support.sm2_pem import public_from_pem
 
 from sscard_ic.card import CertificateApplication
 from sscard_ic.crypto.certificates import Certificate
@@ -136,7 +137,7 @@ def test_it_reads_the_certificates(card: Issued, purpose: Purpose) -> None:
     assert usages[purpose] in text
     der = card.certificate(purpose)
     key = openssl("x509", "-inform", "DER", "-in", der, "-noout", "-pubkey")
-    assert forms.public_from_pem(key.decode()) == card.application.public_key(purpose)
+    assert public_from_pem(key.decode()) == card.application.public_key(purpose)
 
 
 @PURPOSES

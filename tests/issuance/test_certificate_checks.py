@@ -224,3 +224,30 @@ def test_an_envelope_that_is_none(
     with pytest.raises(SscardError) as caught:
         check(grant, request_, model)
     assert_names_nobody(caught.value, request_)
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("阿依古丽·买买提", "阿依古丽•买买提"),
+        ("阿依古丽・买买提", "阿依古丽·买买提"),
+        ("阿依古丽‧买买提", "阿依古丽･买买提"),
+        ("Jose\u0301", "José"),
+    ],
+    ids=["bullet", "katakana", "hyphenation", "composed"],
+)
+def test_a_name_that_is_written_in_another_way(
+    asked: str, granted: str, request_: CertificateRequest, model: CertificateApplication
+) -> None:
+    grant = TestAuthority(CLOCK).register(replace(request_, name=granted))
+    check(grant, replace(request_, name=asked), model)
+
+
+@pytest.mark.parametrize("granted", ["阿依古丽买买提", "阿依古丽·买买提江", "阿依古丽.买买提"])
+def test_a_name_that_is_another_one(
+    granted: str, request_: CertificateRequest, model: CertificateApplication
+) -> None:
+    grant = TestAuthority(CLOCK).register(replace(request_, name=granted))
+    with pytest.raises(WrongGrant) as caught:
+        check(grant, replace(request_, name="阿依古丽·买买提"), model)
+    assert caught.value.fault == "name"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pytest
 from tests.support.plant import CLOCK, FACTORY_SERIAL
 from tests.support.watched_authority import WatchedAuthority
 from tests.support.wrong_authorities import WrongAuthority
 
-from sscard_ic.base import CardError
+from sscard_ic.base import CardError, Text
 from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.card import CertificateApplication
 from sscard_ic.card.certificate_commands import ControlKeyRefused, Place, WrongCertificatePin
+from sscard_ic.crypto.certificates import Certificate, CertificateError
+from sscard_ic.issuance.certificate_locks import KnownLocks, LockSearch
 from sscard_ic.issuance.certifying import (
     CardLock,
     CertificateHolder,
@@ -25,9 +30,12 @@ from sscard_ic.issuance.certifying import (
 )
 from sscard_ic.keys.certificate_grant import CertificateGrant
 from sscard_ic.keys.certificate_keys import CertificatePin, ControlKey
+from sscard_ic.lifecycle.certificates import ask_card
 from sscard_ic.profile import CardProfile, load
 from sscard_ic.profile.certificate import CertificateApplication as Model
+from sscard_ic.profile.certificate import CertificateRules, Condition
 from sscard_ic.reader import Connection, Tally, open_session
+from sscard_ic.reader.errors import ReaderError
 from sscard_ic.reader.virtual import VirtualConnection
 from sscard_ic.reader.wrappers import Wrapper
 from sscard_ic.simulator import Chip, blank
@@ -57,14 +65,17 @@ class Bench:
         session = open_session(VirtualConnection(self.chip), tally=self.tally)
         return CertificateApplication(session, self.model)
 
-    def request(self, user_pin: CertificatePin | None = None) -> CertificateGrant:
+    def request(
+        self, user_pin: CertificatePin | None = None, *, again: bool = False
+    ) -> CertificateGrant:
         return request_grant(
             self.open(),
             self.authority,
             HOLDER,
             self.model,
-            reference="65010000000001",
+            card="65010000000001",
             at=CLOCK.now(),
+            again=again,
             user_pin=user_pin,
         )
 
@@ -125,7 +136,8 @@ def bench() -> Bench:
 def test_a_card_gets_what_it_was_granted(bench: Bench) -> None:
     grant = bench.request()
     (request,) = bench.authority.requests
-    assert (request.name, request.region, request.reference) == ("张三", "650100", "65010000000001")
+    assert (request.name, request.region) == ("张三", "650100")
+    assert re.fullmatch("65010000000001[0-9A-F]{16}", request.reference)
     assert grant == bench.authority.grants[0]
     bench.load(grant)
     assert bench.open().public_key("signature") == request.public_key
@@ -316,15 +328,143 @@ def test_locks_that_nobody_knows_are_found(bench: Bench) -> None:
         bench.load(grant, again=True)
 
 
-def test_an_authority_that_leaves_the_published_locks(bench: Bench) -> None:
-    """Then there is nothing to refuse."""
-    initial = CardLock.initial(bench.model)
-    grant = replace(
-        bench.request(),
-        control_key=initial.control_key.value,
-        admin_pin=initial.admin_pin.value,
+PUBLISHED = pytest.mark.parametrize("part", ["admin_pin", "control_key"])
+
+
+def published(bench: Bench, part: str) -> dict[str, Secret]:
+    """A part of a grant that locks nobody out."""
+    return {part: getattr(CardLock.initial(bench.model), part).value}
+
+
+@PUBLISHED
+def test_an_authority_that_leaves_a_published_lock(bench: Bench, part: str) -> None:
+    bench.authority = WatchedAuthority(
+        change=lambda grant, _: replace(grant, **published(bench, part))  # type: ignore[arg-type]
     )
+    with pytest.raises(WrongGrant, match="published one of a new card") as caught:
+        bench.request()
+    assert caught.value.fault == "published_lock"
+    assert caught.value.where == "a watched CA"
+
+
+@PUBLISHED
+def test_a_published_lock_is_no_lock_on_the_card_either(bench: Bench, part: str) -> None:
+    grant = replace(bench.request(), **published(bench, part))  # type: ignore[arg-type]
     bench.load(grant)
+    with pytest.raises(CardError, match=r"still takes the .* of a new card"):
+        bench.check(grant)
+
+
+CONDITIONS: tuple[Condition, ...] = ("user_pin", "admin_pin", "user_and_admin_pin")
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("rule", list(CertificateRules.model_fields))
+def test_whatever_a_card_asks_for_is_verified_before(rule: str, condition: Condition) -> None:
+    bench = bench_of(rules={rule: condition}, settings={"admin_login": False})
+    grant = bench.request(again=True)
+    assert bench.request(again=True).signature_certificate != grant.signature_certificate
+    bench.load(grant, again=True)
     bench.load(grant, again=True)
     bench.check(grant)
     assert bench.tries() == {FULL}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("rule", ["generate_key", "read_public", "read_certificate"])
+def test_a_card_at_the_counter_is_asked_with_the_pins_it_wants(
+    rule: str, condition: Condition
+) -> None:
+    bench = bench_of(rules={rule: condition})
+    user = CertificatePin.of("123456")
+    asked = ask_card(bench.open(), bytes(6), user, generate=True)
+    assert not asked.bears_certificates
+    grant = bench.request(again=True)
+    assert grant.signature_certificate.count(asked.public) == 1
+    bench.load(grant)
+    locks = LockSearch(bench.model, KnownLocks.of([CardLock.of(grant)]))
+    again = ask_card(bench.open(), bytes(6), user, generate=False, locks=locks)
+    assert again.public == asked.public
+    assert again.bears_certificates
+    assert bench.tries() == {FULL}
+
+
+def test_the_user_pin_is_verified_whatever_the_card_wants(bench: Bench) -> None:
+    with pytest.raises(WrongCertificatePin):
+        ask_card(bench.open(), bytes(6), CertificatePin.of("654321"), generate=True)
+
+
+def test_a_key_pair_is_generated_anew_unless_it_is_for_the_same_request(bench: Bench) -> None:
+    for again in (True, False, True):
+        bench.request(again=again)
+    first, second, third = bench.authority.requests
+    assert first.public_key != second.public_key
+    assert first.reference != second.reference
+    assert second == third
+
+
+def test_a_new_card_of_a_program_that_logs_in_for_nothing_loses_its_published_pin() -> None:
+    """Loaded as if again: the card has the first administrator PIN still."""
+    bench = bench_of(settings={"admin_login": False})
+    grant = bench.request()
+    bench.load(grant, again=True)
+    bench.check(grant)
+    assert bench.tries() == {FULL}
+
+
+class TornAtKeys(Wrapper):
+    """The power fails before a control key is replaced."""
+
+    replaced = 0
+
+    def transmit(self, command: Secretive) -> bytes:
+        raw = command.reveal() if isinstance(command, Secret) else command
+        self.replaced += raw[:2] == b"\x84\xd4"
+        if self.replaced == 2:
+            raise ReaderError(Text("断电", "power cut"))
+        return self.inner.transmit(command)
+
+
+def test_the_application_has_its_control_key_before_the_environment(bench: Bench) -> None:
+    """In the order of ref 02 §8.9."""
+    grant = bench.request()
+    torn = TornAtKeys(open_session(VirtualConnection(bench.chip)))
+    with pytest.raises(ReaderError):
+        load_grant(CertificateApplication(torn, bench.model), bench.model, grant)
+    held, lock = bench.essence(), CardLock.of(grant)
+    initial = CardLock.initial(bench.model)
+    keys = [held[f"certificate/keys/{place}"] for place in ("application", "environment")]
+    assert keys == [
+        key.value.reveal().hex().upper() for key in (lock.control_key, initial.control_key)
+    ]
+
+
+def test_another_holder_than_that_of_the_certificates(bench: Bench) -> None:
+    grant = bench.request()
+    bench.load(grant)
+    trusted = trusted_by(bench.authority)
+
+    def check(holder: CertificateHolder, trusted: Sequence[Certificate], at: datetime) -> None:
+        check_certificates(bench.open(), bench.model, holder, trusted, at, grant)
+
+    with pytest.raises(WrongGrant) as other:
+        check(replace(HOLDER, name="李四"), trusted, CLOCK.now())
+    assert other.value.fault == "name"
+    with pytest.raises(CertificateError) as unknown:
+        check(HOLDER, (), CLOCK.now())
+    assert unknown.value.reason == "unknown_issuer"
+    with pytest.raises(CertificateError) as late:
+        check(HOLDER, trusted, CLOCK.now() + timedelta(days=366 * 11))
+    assert late.value.reason == "expired"
+    check(HOLDER, trusted, CLOCK.now())
+
+
+def test_what_a_card_is_locked_with_is_known_before_anything_is_written() -> None:
+    bench = bench_of(settings={"admin_login": False})
+    grant = bench.request()
+    initial, lost = CardLock.initial(bench.model).admin_pin, CertificatePin.of("31415926")
+    bench.open().change_pin("admin", initial, lost)
+    before = bench.essence()
+    with pytest.raises(CardError):
+        bench.load(grant, again=True)
+    assert bench.essence() == before

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.support.profiles import without_certificates
 
 from sscard_ic.base import FixedClock
 from sscard_ic.base.errors import InputError
@@ -313,3 +314,20 @@ def test_the_day_of_a_batch(clock: FixedClock) -> None:
 def test_a_national_profile_is_no_region(batches: Path, formats: Formats) -> None:
     with pytest.raises(InputError, match="no issuing region"):
         check_file(batches / "dalian-defects.csv", load("2.00"), formats)
+
+
+def test_holders_whom_no_authority_could_be_told_are_refused(
+    batches: Path, formats: Formats, photos: Path, write_batch: Callable[..., Path]
+) -> None:
+    """Before a blank is spent on them; where cards bear no certificates nobody is told anything."""
+    profile = load("urumqi")
+    sample = check_file(batches / "urumqi-650100-20261121-001.csv", profile, formats)
+    path = write_batch([{**sample.rows[0].row.fields, "AAC002": ""}])
+    careless = {
+        name: form.model_copy(update={"required": ("SEQ", "AAC003", "AAZ500")})
+        for name, form in formats.items()
+    }
+    refusal = (1, "AAC002", "AAC002 cannot be told to a certificate authority")
+    assert reasons(check_file(path, profile, careless, photos=photos)) == [refusal]
+    without = without_certificates(profile)
+    assert reasons(check_file(path, without, careless, photos=photos)) == []

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.plant import ChipSlot, import_rows, open_ledger, sample_row
+import sqlalchemy as sa
+from tests.support.plant import CLOCK, ChipSlot, import_rows, open_ledger, sample_row
 from tests.support.profiles import only, without_certificates
 from tests.support.watched_authority import WatchedAuthority, not_reached, refused
 from tests.support.wrong_authorities import Fault, WrongAuthority
 
-from sscard_ic.base import InputError, SscardError
+from sscard_ic.base import FixedClock, InputError, SscardError
 from sscard_ic.base.secret import Secret, Secretive
 from sscard_ic.card import CertificateApplication
-from sscard_ic.crypto.certificates import Certificate
-from sscard_ic.hosts.certificate_authority import AuthorityError, RequestError
+from sscard_ic.crypto.certificates import Certificate, CertificateError
+from sscard_ic.hosts.certificate_authority import (
+    AuthorityError,
+    CertificateRequest,
+    RequestError,
+)
+from sscard_ic.hosts.test_authority import TestAuthority
 from sscard_ic.issuance.certificate_steps import PersonRefused
+from sscard_ic.issuance.certifying import WrongGrant
 from sscard_ic.issuance.outcome import MAX_REFUSED_IN_A_ROW, Outcome
+from sscard_ic.issuance.resuming import take_up_again
 from sscard_ic.issuance.run import run_batch
 from sscard_ic.issuance.station import Station
 from sscard_ic.keys import EnvironmentMismatchError, SoftwareVault
 from sscard_ic.keys.certificate_grant import CertificateGrant
 from sscard_ic.keys.certificate_keys import CertificatePin
 from sscard_ic.ledger import Card, CardState, Ledger, Phase, SerialState, Step
+from sscard_ic.ledger.tables import cards
 from sscard_ic.profile import load
 from sscard_ic.reader import Connection, open_session
 from sscard_ic.reader.virtual import VirtualConnection
@@ -120,7 +131,7 @@ def test_a_batch_becomes_cards_with_certificates(bench: Bench) -> None:
         assert bears(chip, grant)
         holder = Certificate.parse(grant.signature_certificate).common_name
         assert holder == sample_row("urumqi", row)["AAC003"]
-    references = [request.reference for request in bench.authority.requests]
+    references = [request.reference[:14] for request in bench.authority.requests]
     assert references == ["65010000000001", "65010000000002", "65010000000003"]
 
 
@@ -130,7 +141,13 @@ def test_every_step_is_journalled_before_and_after(one: Bench) -> None:
     assert [(entry.step, entry.phase) for entry in entries] == [
         (step, phase) for step in _STEPS for phase in (Phase.BEGIN, Phase.END)
     ]
-    assert "asked a watched CA" in [entry.note for entry in entries]
+    grant = one.granted()
+    signature, encryption = (
+        Certificate.parse(der).number
+        for der in (grant.signature_certificate, grant.encryption_certificate)
+    )
+    note = f"asked a watched CA: certificates {signature} and {encryption}"
+    assert note in [entry.note for entry in entries]
 
 
 def test_the_audit_log_says_who_was_asked(one: Bench) -> None:
@@ -204,8 +221,7 @@ def test_an_authority_that_is_away_ends_the_run_and_costs_nothing(bench: Bench) 
     assert bench.ledger.counts(bench.batch) == {CardState.VERIFIED: 3}
     assert bench.ledger.serial_counts(bench.batch) == {SerialState.USED: 3}
     first, again = away.requests[1:3]
-    assert first.reference == again.reference, "the authority knows that it is the same card"
-    assert first.public_key != again.public_key
+    assert first == again, "the authority may answer what it has answered before"
 
 
 def test_an_authority_that_is_still_at_it_ends_the_run(one: Bench) -> None:
@@ -351,7 +367,7 @@ def test_a_spoilt_blank_gets_its_row_another_grant(one: Bench, ins: int, step: S
     (good,) = slot.good
     asked = one.authority.requests
     assert len(asked) == (1 if step is Step.REQUEST else 2)
-    assert asked[-1].reference.endswith("02"), "the number of the second blank"
+    assert asked[-1].reference[:14].endswith("02"), "the number of the second blank"
     assert one.granted() == one.authority.grants[-1]
     assert bears(good, one.granted())
     assert one.ledger.serial_counts(one.batch) == {SerialState.SPOILT: 1, SerialState.USED: 1}
@@ -405,7 +421,9 @@ def test_a_program_that_dies_with_a_grant_in_the_ledger_loads_that_one(
     assert len(one.authority.requests) == 1, "nobody is asked anew"
     assert bears(chip, one.authority.grants[0])
     notes = [entry.note for entry in one.ledger.journal_of(one.card().id)]
-    assert ("granted before" in notes) is (method == "store_grant")
+    assert any(note.startswith("granted before: certificates ") for note in notes) is (
+        method == "store_grant"
+    )
 
 
 def test_a_card_that_a_certify_step_was_begun_on_is_asked_what_it_has(
@@ -467,3 +485,125 @@ def test_a_card_whose_grant_is_known_survives_the_loss_of_its_authority(
     away = WatchedAuthority(errors=[not_reached() for _ in range(9)])
     assert one.run(ChipSlot(chip), away).good == 1
     assert away.requests == []
+
+
+class Remembering(WatchedAuthority):
+    """Answers a reference that it knows by what it answered before; its first answer is lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers: dict[str, CertificateGrant] = {}
+
+    def register(self, request: CertificateRequest) -> CertificateGrant:
+        if request.reference in self._answers:
+            return self._answers[request.reference]
+        self._answers[request.reference] = super().register(request)
+        raise not_reached()
+
+
+def test_an_answer_that_was_lost_is_fetched_again(one: Bench) -> None:
+    (chip,) = one.blanks(1)
+    authority = Remembering()
+    with pytest.raises(AuthorityError):
+        one.run(ChipSlot(chip), authority)
+    assert one.run(ChipSlot(chip), authority).good == 1
+    assert len(authority.grants) == 1
+    assert bears(chip, authority.grants[0])
+
+
+def test_an_authority_that_leaves_the_published_lock_ends_the_run(one: Bench) -> None:
+    (chip,) = one.blanks(1)
+    model = one.profile.structure.certificates
+    assert model is not None
+    key = Secret(model.initial_control_key)
+    careless = WatchedAuthority(change=lambda grant, _: replace(grant, control_key=key))
+    with pytest.raises(WrongGrant, match="published one of a new card"):
+        one.run(ChipSlot(chip), careless)
+    assert (one.card().state, one.ledger.grant(one.card().id)) == (CardState.PERSONALIZED, None)
+
+
+def test_numbers_of_the_certificates_of_a_spoilt_blank_stay_in_the_journal(one: Bench) -> None:
+    """Somebody has to revoke them."""
+    one.run(WornSlot(0x5E, *one.blanks(2)))
+    notes = " ".join(entry.note for entry in one.ledger.journal_of(one.card().id))
+    for grant in one.authority.grants:
+        for der in (grant.signature_certificate, grant.encryption_certificate):
+            assert Certificate.parse(der).number in notes
+    assert len(one.authority.grants) == 2
+
+
+def later(bench: Bench) -> WatchedAuthority:
+    """Eleven years pass; the authority is still there."""
+    bench.ledger.clock = FixedClock(CLOCK.now() + timedelta(days=366 * 11))
+    return WatchedAuthority(TestAuthority(bench.ledger.clock))
+
+
+@pytest.mark.parametrize("step", [None, Step.REQUEST])
+def test_a_grant_that_expired_before_the_card_got_it_is_asked_for_anew(
+    one: Bench, monkeypatch: pytest.MonkeyPatch, step: Step | None
+) -> None:
+    (chip,) = one.blanks(1)
+    killed_after(monkeypatch, one.ledger, "complete" if step else "store_grant", step)
+    with pytest.raises(Killed):
+        one.run(ChipSlot(chip))
+    authority = later(one)
+    assert one.run(ChipSlot(chip), authority).good == 1
+    assert bears(chip, authority.grants[0])
+    (request,) = authority.requests
+    assert request == one.authority.requests[0]
+    notes = " ".join(entry.note for entry in one.ledger.journal_of(one.card().id))
+    assert Certificate.parse(authority.grants[0].signature_certificate).number in notes
+
+
+@pytest.mark.parametrize(
+    ("dies", "state"),
+    [(Step.CERTIFY, CardState.GRANTED), (Step.VERIFY, CardState.FINISHED)],
+)
+def test_a_grant_that_expired_in_the_card_is_told_with_what_to_do(
+    one: Bench, monkeypatch: pytest.MonkeyPatch, dies: Step, state: CardState
+) -> None:
+    chip, fresh = one.blanks(2)
+    own = one.ledger.complete
+
+    def dying(card_id: int, step: Step, *values: object, **named: object) -> None:
+        if step is dies:
+            raise Killed
+        own(card_id, step, *values, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(one.ledger, "complete", dying)
+    with pytest.raises(Killed):
+        one.run(ChipSlot(chip))
+    monkeypatch.undo()
+    authority = later(one)
+    with pytest.raises(CertificateError, match="expired") as caught:
+        one.run(ChipSlot(chip), authority)
+    assert caught.value.where.startswith(f"{one.batch}, row 1: ")
+    assert caught.value.hint is not None
+    assert f"sscard batch run {one.batch} --lost 1" in caught.value.hint.en
+    assert one.card().state is state
+    assert authority.requests == []
+
+    take_up_again(one.ledger, one.batch, lost=[1])
+    assert one.run(ChipSlot(fresh), authority).good == 1
+
+
+def test_a_card_that_was_finished_without_certificates_is_told(
+    one: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a version of the program that did not know them."""
+    old, fresh = one.blanks(2)
+    killed_after(monkeypatch, one.ledger, "complete", Step.FINISH)
+    with pytest.raises(Killed):
+        one.run(ChipSlot(old))
+    with one.ledger._database.write() as connection:
+        connection.execute(sa.update(cards).values({"grant": None}))
+    slot = ChipSlot(old)
+    (error,) = one.run(slot).rejected
+    assert "the card has no certificates" in error.what.en
+    assert error.hint is not None
+    assert f"sscard batch run {one.batch} --lost 1" in error.hint.en
+    assert slot.rejected == [old]
+
+    take_up_again(one.ledger, one.batch, lost=[1])
+    assert one.run(ChipSlot(fresh)).good == 1
+    assert bears(fresh, one.granted())

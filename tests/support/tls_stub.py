@@ -26,6 +26,8 @@ class TlsStub:
         self.connections = 0
         self.requests: list[bytes] = []
         """The bodies that came."""
+        self.heads: list[bytes] = []
+        """What came before them, in small letters."""
         self._deeds = deeds
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -72,6 +74,7 @@ class TlsStub:
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
         while len(body) < int(fields[b"content-length"]):
             body += connection.recv(65536)
+        self.heads.append(head.lower())
         self.requests.append(body)
         return True
 

@@ -25,17 +25,13 @@ from sscard_ic.crypto.sm2.model import CIPHER_OVERHEAD, DIGEST_LENGTH, SIGNATURE
 from sscard_ic.keys.certificate_keys import CertificatePin, ControlKey
 from sscard_ic.profile.certificate import CertificateApplication as Model
 from sscard_ic.profile.certificate import PinName, Purpose
-from sscard_ic.profile.certificate_words import PIN_WORDS
+from sscard_ic.profile.certificate_words import PIN_WORDS, PURPOSE_WORDS
 from sscard_ic.reader.connection import Connection
 
 if TYPE_CHECKING:
     from sscard_ic.apdu.status import StatusWord
     from sscard_ic.crypto.enveloped_key import EnvelopedKey
 
-_PURPOSES: Mapping[Purpose, Text] = {
-    "signature": Text("签名", "signature"),
-    "encryption": Text("加密", "encryption"),
-}
 _GENERATE = Text("生成签名密钥对", "generate the signature key pair")
 _SIGN = Text("签名", "sign")
 _DECRYPT = Text("解密", "decrypt")
@@ -160,7 +156,7 @@ class CertificateApplication:
     def public_key(self, purpose: Purpose) -> bytes | None:
         """X‖Y, 64 bytes; None when it was never set (two exchanges)."""
         self._enter_application()
-        fid, title = self._model.files.public(purpose), _PURPOSES[purpose]
+        fid, title = self._model.files.public(purpose), PURPOSE_WORDS[purpose]
         what = Text(f"读取{title.zh}公钥", f"read the {title.en} public key")
         rule = self._model.rules.read_public
         public = files.read_public_key(self._commands, fid, what, rule)
@@ -205,7 +201,7 @@ class CertificateApplication:
         Raises :class:`InputError` before anything is sent when it is no DER, or too long for its
         file.
         """
-        title = _PURPOSES[purpose]
+        title = PURPOSE_WORDS[purpose]
         what = Text(f"写入{title.zh}证书", f"write the {title.en} certificate")
         self._enter_application()
         files.write_certificate(self._commands, self._model.files.certificate(purpose), der, what)
@@ -216,7 +212,7 @@ class CertificateApplication:
         Raises :class:`CardError` when the file holds something else, or only a part.
         """
         self._enter_application()
-        fid, title = self._model.files.certificate(purpose), _PURPOSES[purpose]
+        fid, title = self._model.files.certificate(purpose), PURPOSE_WORDS[purpose]
         what = Text(f"读取{title.zh}证书", f"read the {title.en} certificate")
         return files.read_certificate(self._commands, fid, what, self._model.rules.read_certificate)
 
@@ -293,13 +289,23 @@ class CertificateApplication:
         Two exchanges, and one to select the directory where it is not the current one. Raises
         :class:`ControlKeyRefused` when the key is locked already.
         """
+        try:
+            self.prove_control_key(place, key)
+        except ControlKeyRefused as refused:
+            if _is_wrong(refused.sw):
+                return False
+            raise
+        return True
+
+    def prove_control_key(self, place: Place, key: ControlKey) -> None:
+        """EXTERNAL AUTHENTICATE in a directory, exchanges as above; a wrong key costs a try.
+
+        Raises :class:`ControlKeyRefused`, which says how many are left.
+        """
         self._enter(place)
         sw = self._authenticate(key)
-        if sw.ok:
-            return True
-        if _is_wrong(sw):
-            return False
-        raise ControlKeyRefused(_proof(place), sw, place)
+        if not sw.ok:
+            raise ControlKeyRefused(_proof(place), sw, place)
 
     def replace_control_key(self, place: Place, old: ControlKey, new: ControlKey) -> None:
         """Put ``new`` in the place of ``old``: the directory is selected anew, the old key proved.

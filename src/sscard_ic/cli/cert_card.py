@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -12,10 +13,13 @@ from sscard_ic.base.errors import CardError, Text
 from sscard_ic.card import CertificateApplication, chip_serial
 from sscard_ic.cli.dump import chosen_profile
 from sscard_ic.cli.readers import session
+from sscard_ic.cli.secrets import certificate_pin
 from sscard_ic.crypto.certificates import Certificate, CertificateError
+from sscard_ic.keys.certificate_keys import CertificatePin
 from sscard_ic.profile import CardProfile
 from sscard_ic.profile.certificate import CertificateApplication as Model
-from sscard_ic.profile.certificate import Purpose
+from sscard_ic.profile.certificate import CertificateRules, Condition, PinName, Purpose
+from sscard_ic.profile.certificate_words import CERTIFICATE_WORDS, NEEDED_PINS, PIN_NAMES
 from sscard_ic.reader import Connection
 from sscard_ic.reader.pcsc import Access
 
@@ -23,14 +27,8 @@ profile_option = click.option(
     "--profile", "profile_name", help="Profile 卡规范; recognised when left out."
 )
 
-PURPOSES: dict[Purpose, Text] = {
-    "signature": Text("签名", "signature"),
-    "encryption": Text("加密", "encryption"),
-}
-CERTIFICATES: dict[Purpose, Text] = {
-    purpose: Text(f"{words.zh}证书", f"{words.en} certificate")
-    for purpose, words in PURPOSES.items()
-}
+Needs = Callable[[CertificateRules], Iterable[Condition]]
+"""The rules that stand before what a command does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class CertificateCard:
         try:
             return Certificate.parse(der)
         except CertificateError as error:
-            words = CERTIFICATES[purpose]
+            words = CERTIFICATE_WORDS[purpose]
             error.what = Text(f"{words.zh}：{error.what.zh}", f"{words.en}: {error.what.en}")
             raise
 
@@ -90,9 +88,48 @@ def certificate_card(
         yield card_of(connection, chosen_profile(connection, profile_name))
 
 
+@dataclass(frozen=True, slots=True)
+class AskedPins:
+    """The PINs that one card asks for before what is done with it."""
+
+    serial: bytes
+    pins: Mapping[PinName, CertificatePin]
+
+    @classmethod
+    def ask(cls, card: CertificateCard, needs: Needs) -> Callable[[Path | None], AskedPins]:
+        """Which PINs those are; the result asks for them, when the card is not in use any more.
+
+        It takes the file of the user PIN, where one was named.
+        """
+        serial, rules = card.serial, card.model.rules
+        needed = {pin for condition in needs(rules) for pin in NEEDED_PINS[condition]}
+
+        def ask(file: Path | None) -> AskedPins:
+            names = [name for name in PIN_NAMES if name in needed]
+            files = {"user": file, "admin": None}
+            return cls(serial, {name: certificate_pin(name, files[name]) for name in names})
+
+        return ask
+
+    def verify(self, card: CertificateCard) -> None:
+        """Verify them; raises :class:`CardError` for another card, and for a wrong PIN."""
+        require_same(self.serial, card.serial)
+        for name, pin in self.pins.items():
+            card.application.verify_pin(name, pin)
+
+
+def asked_pins(
+    reader: str | None, profile_name: str | None, needs: Needs, file: Path | None
+) -> AskedPins:
+    """Look which PINs the card of ``--reader`` needs, and ask for them."""
+    with certificate_card(reader, profile_name) as card:
+        ask = AskedPins.ask(card, needs)
+    return ask(file)
+
+
 def no_certificate(purpose: Purpose) -> CardError:
     """The card bears no certificate for this purpose."""
-    words = CERTIFICATES[purpose]
+    words = CERTIFICATE_WORDS[purpose]
     return CardError(
         Text(f"卡上还没有{words.zh}", f"the card bears no {words.en} yet"),
         hint=Text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from sscard_ic.base.errors import CardError, InputError, Text
 from sscard_ic.card import SocialSecurityCard
 from sscard_ic.cli.cert_files import read_input
+from sscard_ic.cli.cert_trust import request_form
 from sscard_ic.codec.text import join_name
 from sscard_ic.hosts.authority_requests import decode_request
 from sscard_ic.hosts.certificate_settings import RequestForm
@@ -32,6 +34,10 @@ holder_option = click.option(
     help="Holder's data, JSON as `cert request` writes it 持卡人数据文件; read from the card when "
     "left out.",
 )
+
+
+class HolderClosed(CardError):
+    """The card does not say whose it is."""
 
 
 def holder_of_file(path: Path, form: RequestForm, profile: CardProfile) -> CertificateHolder:
@@ -73,12 +79,46 @@ def holder_of_file(path: Path, form: RequestForm, profile: CardProfile) -> Certi
     )
 
 
+def checked_holder(
+    path: Path,
+    ordered: CertificateHolder | None,
+    connection: Connection,
+    profile: CardProfile,
+    keys: Authenticator | None,
+) -> CertificateHolder:
+    """The holder of a file, who is the one that the card is for, as far as that can be known.
+
+    ``ordered``: whom a ledger has the card for; else the card itself is asked. Raises
+    :class:`InputError` for another person.
+    """
+    given = holder_of_file(path, request_form(), profile)
+    known = ordered
+    if known is None:
+        try:
+            known = holder_of_card(connection, profile, keys)
+        except HolderClosed:
+            return given
+    if replace(known, region=given.region) != given:
+        raise InputError(
+            Text(
+                "文件中的持卡人不是此卡的持卡人",
+                "the holder in the file is not the one that this card is for",
+            ),
+            where=str(path),
+            hint=Text(
+                "核对卡与文件；没有向卡写入任何内容",
+                "is it the right card, and the right file? Nothing was written to the card",
+            ),
+        )
+    return given
+
+
 def holder_of_card(
     connection: Connection, profile: CardProfile, keys: Authenticator | None
 ) -> CertificateHolder:
     """The holder that the social security application names; it is selected.
 
-    Raises :class:`CardError` where the card keeps the data closed, or bears none.
+    Raises :class:`HolderClosed` where the card keeps the data closed, or bears none.
     """
     card = SocialSecurityCard(connection, profile, keys)
     wanted = (_CODE, _CARD_NUMBER, _NUMBER, _NAME, _NAME_GOES_ON)
@@ -92,7 +132,7 @@ def holder_of_card(
     name = join_name(values[_NAME], values.get(_NAME_GOES_ON, b""))
     texts = [read_place(profile, places[path], values).text for path in (_CARD_NUMBER, _NUMBER)]
     if not all((name, *texts)):
-        raise CardError(
+        raise HolderClosed(
             Text("卡上没有持卡人数据", "the card bears no data of a holder"),
             hint=Text(
                 "先完成个人化，或用 --from 给出数据文件",
@@ -102,14 +142,14 @@ def holder_of_card(
     return CertificateHolder(name, texts[0], texts[1], region)
 
 
-def _closed(lacking: list[Text]) -> CardError:
+def _closed(lacking: list[Text]) -> HolderClosed:
     why = Text("", "")
     if lacking:
         why = Text(
             "（" + "；".join(each.zh for each in lacking) + "）",
             " (" + "; ".join(each.en for each in lacking) + ")",
         )
-    return CardError(
+    return HolderClosed(
         Text(
             f"卡上的持卡人数据未开放，需要密钥{why.zh}",
             f"the holder's data on the card are closed: keys are needed{why.en}",

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from sscard_ic.base.errors import CardError, Text
-from sscard_ic.cli.cert_card import CertificateCard, certificate_card, profile_option
+from sscard_ic.cli.cert_card import CertificateCard, asked_pins, certificate_card, profile_option
 from sscard_ic.cli.cert_files import PUBLIC, STREAM, write_output
 from sscard_ic.cli.common import json_option, print_json, say
 from sscard_ic.cli.readers import reader_option
-from sscard_ic.cli.secrets import certificate_pin, pin_file_option
+from sscard_ic.cli.secrets import pin_file_option
 from sscard_ic.crypto.certificates import CertificateError
 from sscard_ic.crypto.sm2.forms import public_to_pem
+from sscard_ic.profile.certificate import CertificateRules, Condition
 
 
 @click.command("keygen")
@@ -44,13 +45,13 @@ def keygen_command(
     The user PIN comes from a prompt, a file, or SSCARD_PIN; never from an option. A key pair whose
     certificate the card bears is kept, unless --replace: that certificate is worthless afterwards.
     """
-    pin = certificate_pin("user", pin_file)
+    pins = asked_pins(reader, profile_name, _needs, pin_file)
     with certificate_card(reader, profile_name, access="exclusive") as card:
+        pins.verify(card)
         replaced = card.application.public_key("signature") is not None
         worthless = _is_certified(card)
         if worthless and not replace:
             raise _certified()
-        card.application.verify_pin("user", pin)
         public = card.application.generate_key()
     pem = public_to_pem(public)
     if out is not None and out != STREAM:
@@ -77,6 +78,10 @@ def keygen_command(
                 "sscard cert load",
             )
         )
+
+
+def _needs(rules: CertificateRules) -> tuple[Condition, ...]:
+    return rules.generate_key, rules.read_public, rules.read_certificate
 
 
 def _is_certified(card: CertificateCard) -> bool:

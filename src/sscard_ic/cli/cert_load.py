@@ -12,16 +12,15 @@ import click
 
 from sscard_ic.base.clock import SystemClock
 from sscard_ic.base.errors import SscardError, Text
-from sscard_ic.card import ControlKeyRefused, WrongCertificatePin
-from sscard_ic.cli.cert_card import CERTIFICATES, card_of, profile_option, require_same
+from sscard_ic.card import ControlKeyRefused, WrongCertificatePin, chip_serial
+from sscard_ic.cli.cert_card import card_of, profile_option, require_same
 from sscard_ic.cli.cert_files import read_input
-from sscard_ic.cli.cert_holder import holder_of_card, holder_of_file, holder_option
+from sscard_ic.cli.cert_holder import checked_holder, holder_of_card, holder_option
 from sscard_ic.cli.cert_keeping import place_of, some_ledger
 from sscard_ic.cli.cert_trust import (
     answer_form,
     certificates_settings,
     environment_of,
-    request_form,
     trust_option,
     trusted_certificates,
 )
@@ -40,16 +39,17 @@ from sscard_ic.cli.secrets import (
 from sscard_ic.hosts.authority_answers import AnswerReader
 from sscard_ic.hosts.authority_opening import open_authority
 from sscard_ic.hosts.certificate_authority import CertificateAuthority, CertificateRequest
-from sscard_ic.issuance.certificate_locks import CardLock
+from sscard_ic.issuance.certificate_locks import CardLock, KnownLocks, LockSearch, LockUnknown
 from sscard_ic.issuance.certifying import CertificateReport
 from sscard_ic.keys.certificate_grant import CertificateGrant
-from sscard_ic.keys.certificate_keys import CertificatePin
+from sscard_ic.keys.certificate_keys import CertificatePin, ControlKey
 from sscard_ic.ledger import Ledger
 from sscard_ic.lifecycle import certificates as lifecycle
 from sscard_ic.lifecycle.certificates import AskedCard, Terms
-from sscard_ic.lifecycle.kept_grants import GrantPlace, KeptGrant
+from sscard_ic.lifecycle.kept_grants import GrantPlace, KeptGrant, LedgerGrant
 from sscard_ic.profile import CardProfile
 from sscard_ic.profile.certificate import CertificateApplication as Model
+from sscard_ic.profile.certificate_words import CERTIFICATE_WORDS
 
 _LONGEST_ANSWER = 64 * 1024
 _OTHER_LOCK = Text(
@@ -142,18 +142,25 @@ class _Desk:
         """
         with self.keys.session(self.reader, access="exclusive") as connection:
             profile = chosen_profile(connection, self.profile_name)
+            place = place_of(self.ledger, self.keys.opened, chip_serial(connection.atr))
+            service = self.keys.service(profile)
             if holder_file is None:
-                holder = holder_of_card(connection, profile, self.keys.service(profile))
+                holder = holder_of_card(connection, profile, service)
             else:
-                holder = holder_of_file(holder_file, request_form(), profile)
+                ordered = place.holder() if isinstance(place, LedgerGrant) else None
+                holder = checked_holder(holder_file, ordered, connection, profile, service)
             card = card_of(connection, profile)
-            place = place_of(self.ledger, self.keys.opened, card.serial)
-            kept = place.find()
             trusted = trusted_certificates(trust, profile)
             authority = _authority(profile, card.model) if ask else None
-            asked = lifecycle.ask_card(card.application, card.serial, self.pin, generate=ask)
+            asked = lifecycle.ask_card(
+                card.application,
+                card.serial,
+                self.pin,
+                generate=ask,
+                locks=_search(card.model, place),
+            )
         terms = Terms(card.model, holder, trusted, SystemClock().now())
-        return _Look(profile, terms, asked, place, kept, authority)
+        return _Look(profile, terms, asked, place, place.find(), authority)
 
     def load(self, look: _Look, kept: KeptGrant, *, again: bool) -> CertificateReport:
         """Load what is kept into the same card."""
@@ -165,15 +172,18 @@ class _Desk:
                     card.application, look.place, kept, look.terms, self.pin, again=again
                 )
         except SscardError as error:
-            if _is_other_lock(error):
-                error.hint = _OTHER_LOCK
-            say(
-                Text(
-                    f"证书已保存在 {look.place.place}，但没有全部写入；再次运行即继续。",
-                    f"The certificates are kept in {look.place.place}, and not loaded whole; "
-                    "run the command again to continue.",
-                )
+            where = look.place.place
+            said = Text(
+                f"证书已保存在 {where}，但没有全部写入",
+                f"The certificates are kept in {where}, and not loaded whole",
             )
+            if _is_lock(error):
+                say(Text(f"{said.zh}。", f"{said.en}."))
+                if not _is_locked(error):
+                    error.hint = _OTHER_LOCK
+            else:
+                more = Text("；再次运行即继续。", "; run the command again to continue.")
+                say(Text(said.zh + more.zh, said.en + more.en))
             raise
 
 
@@ -183,11 +193,24 @@ def _authority(profile: CardProfile, model: Model) -> CertificateAuthority:
     return open_authority(settings, environment_of(profile), contents=model.contents)
 
 
-def _is_other_lock(error: SscardError) -> bool:
-    """Whether administrator PIN or control key of the card is another one, and not locked."""
+def _is_lock(error: SscardError) -> bool:
+    """Whether administrator PIN or control key of the card is another one, or locked."""
     if isinstance(error, WrongCertificatePin):
-        return error.pin == "admin" and error.tries_left != 0
-    return isinstance(error, ControlKeyRefused) and error.tries_left != 0
+        return error.pin == "admin"
+    return isinstance(error, LockUnknown | ControlKeyRefused)
+
+
+def _is_locked(error: SscardError) -> bool:
+    return isinstance(error, WrongCertificatePin | ControlKeyRefused) and error.tries_left == 0
+
+
+def _search(model: Model, place: GrantPlace) -> LockSearch | Sequence[CardLock]:
+    """What is known of the locks of a card before anybody is asked."""
+    kept, pin = place.find(), given_admin_pin()
+    if kept is not None:
+        locks = kept.locks.stating(pin, None)
+        return LockSearch(model, locks, lambda learnt: place.keep(kept.knowing(learnt)))
+    return () if pin is None else LockSearch(model, _first_locks(model, pin, None))
 
 
 def _grant(look: _Look, answer: bytes | None, where: str) -> tuple[KeptGrant, bool]:
@@ -196,7 +219,7 @@ def _grant(look: _Look, answer: bytes | None, where: str) -> tuple[KeptGrant, bo
     locks = _locks(look)
     if resumed is not None and answer is None:
         say(Text("继续上次未完成的写入。", "Going on with what was begun before."))
-        return resumed.with_earlier(locks), True
+        return resumed.knowing(locks), True
 
     def ask(request: CertificateRequest) -> CertificateGrant:
         if answer is not None:
@@ -212,23 +235,30 @@ def _grant(look: _Look, answer: bytes | None, where: str) -> tuple[KeptGrant, bo
     return kept, again
 
 
-def _locks(look: _Look) -> Sequence[CardLock]:
-    """What the card may be locked with now, likeliest first.
+def _locks(look: _Look) -> KnownLocks:
+    """What the card may be locked with now.
 
-    Where nothing is kept for a card that bears certificates, somebody has to say it; a test card
-    then has the published values unless the environment says otherwise.
+    Where nothing is kept for a card that bears certificates, or what is kept was refused, somebody
+    has to say it; a test card is asked for the published values once.
     """
     kept, model = look.kept, look.terms.model
     pin, key = given_admin_pin(), control_key(ask=False)
     strange = kept is None and look.asked.bears_certificates
-    if strange and environment_of(look.profile) == "production":
-        pin = pin or certificate_pin("admin")
-        key = key or control_key(ask=True)
-    known = (CardLock.initial(model),) if kept is None else kept.locks
-    if pin is None and key is None:
-        return known
-    first = CardLock(pin or known[0].admin_pin, key or known[0].control_key)
-    return (first, *known) if kept is not None else (first,)
+    lost_pin = strange or (kept is not None and kept.locks.admin_pin.is_lost)
+    lost_key = strange or (
+        kept is not None and (kept.locks.application.is_lost or kept.locks.environment.is_lost)
+    )
+    if (lost_pin or lost_key) and environment_of(look.profile) == "production":
+        pin = pin or (certificate_pin("admin") if lost_pin else None)
+        key = key or (control_key(ask=True) if lost_key else None)
+    return _first_locks(model, pin, key) if kept is None else kept.locks.stating(pin, key)
+
+
+def _first_locks(model: Model, pin: CertificatePin | None, key: ControlKey | None) -> KnownLocks:
+    """Those of a card that nothing is kept for: what is said, else what new cards have."""
+    new = CardLock.initial(model)
+    lock = CardLock(pin or new.admin_pin, key or new.control_key)
+    return KnownLocks.of([lock]).stating(pin, key)
 
 
 def _tell(
@@ -261,7 +291,7 @@ def _tell(
             }
         )
         return
-    for purpose, words in CERTIFICATES.items():
+    for purpose, words in CERTIFICATE_WORDS.items():
         certificate = pair[purpose]
         day = f"{certificate.not_after:%Y-%m-%d}"
         say(

@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from sscard_ic.base.errors import CardError, Text
-from sscard_ic.cli.cert_card import CertificateCard, card_of, profile_option
+from sscard_ic.cli.cert_card import AskedPins, CertificateCard, card_of, profile_option
 from sscard_ic.cli.cert_files import PRIVATE, STREAM, write_output
 from sscard_ic.cli.cert_holder import holder_of_card, holder_of_file, holder_option
 from sscard_ic.cli.cert_trust import request_form
@@ -17,12 +17,13 @@ from sscard_ic.cli.common import json_option, print_json, say
 from sscard_ic.cli.dump import chosen_profile
 from sscard_ic.cli.key_options import KeySource, keys_options
 from sscard_ic.cli.readers import reader_option
-from sscard_ic.cli.secrets import certificate_pin, pin_file_option
+from sscard_ic.cli.secrets import pin_file_option
 from sscard_ic.crypto.certificates import DistinguishedName, build_request, parse_request
 from sscard_ic.hosts.authority_requests import encode_request
 from sscard_ic.issuance.certifying import CertificateHolder
 from sscard_ic.lifecycle.certificates import AskedCard, request_for
 from sscard_ic.profile import CardProfile
+from sscard_ic.profile.certificate import CertificateRules, Condition
 from sscard_ic.reader import Connection
 
 
@@ -64,15 +65,22 @@ def request_command(
     the card signs: the user PIN comes from a prompt, a file, or SSCARD_PIN.
     """
     keys.unlock()
-    pin = certificate_pin("user", pin_file) if form == "pkcs10" else None
+
+    def needs(rules: CertificateRules) -> tuple[Condition, ...]:
+        return (rules.read_public, *((rules.use_private,) if form == "pkcs10" else ()))
+
+    with keys.session(reader, access="exclusive") as connection:
+        looked = card_of(connection, chosen_profile(connection, profile_name))
+        ask = AskedPins.ask(looked, needs)
+    pins = ask(pin_file)
     with keys.session(reader, access="exclusive") as connection:
         profile = chosen_profile(connection, profile_name)
         holder = _holder(holder_file, connection, profile, keys)
         card = card_of(connection, profile)
+        pins.verify(card)
         asked = _asked(card)
         request = request_for(asked, holder)
-        if pin is not None:
-            card.application.verify_pin("user", pin)
+        if form == "pkcs10":
             text = _signed(card, asked, holder)
         else:
             json_form = request_form().model_copy(update={"body": "json"})

@@ -13,15 +13,21 @@ import click
 
 from sscard_ic.base.clock import SystemClock
 from sscard_ic.base.errors import CardError, SscardError, Text
-from sscard_ic.cli.cert_card import CERTIFICATES, CertificateCard, certificate_card, profile_option
+from sscard_ic.cli.cert_card import CertificateCard, certificate_card, profile_option
 from sscard_ic.cli.cert_files import PRIVATE, write_output
-from sscard_ic.cli.cert_trust import is_published, trust_option, trusted_certificates
+from sscard_ic.cli.cert_trust import (
+    is_published,
+    test_ca_option,
+    trust_option,
+    trusted_certificates,
+)
 from sscard_ic.cli.common import json_option, language, print_json, say, system_error, tr
 from sscard_ic.cli.readers import reader_option
 from sscard_ic.cli.tables import print_table
 from sscard_ic.crypto.certificates import Certificate, CertificateError, chain
 from sscard_ic.crypto.sm2.forms import public_to_pem
 from sscard_ic.profile.certificate import Purpose
+from sscard_ic.profile.certificate_words import CERTIFICATE_WORDS
 
 _USAGES: dict[str, Text] = {
     "digital_signature": Text("数字签名", "digital signature"),
@@ -74,12 +80,14 @@ class Shown:
     help="Save certificates, their authorities and public keys as PEM 保存证书和公钥.",
 )
 @trust_option
+@test_ca_option
 @reader_option
 @profile_option
 @json_option
 def show_command(
     folder: Path | None,
     trust: tuple[Path, ...],
+    test_ca: bool,
     reader: str | None,
     profile_name: str | None,
     as_json: bool,
@@ -90,9 +98,9 @@ def show_command(
     authorities.pem and the public keys, readable by their owner only, for openssl.
     """
     with certificate_card(reader, profile_name) as card:
-        trusted = trusted_certificates(trust, card.profile)
+        trusted = trusted_certificates(trust, card.profile, test_ca=test_ca)
         now = SystemClock().now()
-        shown = [look(card, purpose, trusted, now) for purpose in CERTIFICATES]
+        shown = [look(card, purpose, trusted, now) for purpose in CERTIFICATE_WORDS]
     if folder is not None:
         _save(folder, shown, trusted)
     if as_json:
@@ -158,10 +166,10 @@ def _show(shown: Sequence[Shown]) -> None:
     for place, each in enumerate(shown):
         if place:
             click.echo()
-        print_table(rows=_rows(each), title=CERTIFICATES[each.purpose].to(language()))
+        print_table(rows=_rows(each), title=CERTIFICATE_WORDS[each.purpose].to(language()))
     for each in shown:
         if each.fault is not None:
-            words, error = CERTIFICATES[each.purpose], each.fault
+            words, error = CERTIFICATE_WORDS[each.purpose], each.fault
             say(Text(f"{words.zh}：{error.render('zh')}", f"{words.en}: {error.render('en')}"))
     if not any(each.certificate for each in shown):
         say(

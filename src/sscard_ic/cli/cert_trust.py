@@ -27,6 +27,13 @@ trust_option = click.option(
 )
 
 
+test_ca_option = click.option(
+    "--test-ca",
+    is_flag=True,
+    help="Trust the test CA, too, whose keys are published 也信任测试 CA; test cards do anyway.",
+)
+
+
 def certificates_settings() -> CertificatesSettings:
     """``[certificates]`` of the settings."""
     return read_settings().section("certificates", CertificatesSettings)
@@ -52,18 +59,22 @@ def environment_of(profile: CardProfile | None) -> Environment:
 
 
 def trusted_certificates(
-    files: Sequence[Path], profile: CardProfile | None
+    files: Sequence[Path], profile: CardProfile | None, *, test_ca: bool = False
 ) -> tuple[Certificate, ...]:
     """The certificates that others are checked against: of ``files``, else of the settings.
 
-    Where neither names any, those of the test authority, for test cards and for certificates in
-    files. Its keys are published: for cards of production it is never trusted.
+    Where neither names any, those of the test authority for test cards; with ``test_ca`` these in
+    any case. Its keys are published: for cards of production it is never trusted.
     """
+    settings, for_tests = certificates_settings(), environment_of(profile) == "test"
     if files:
         found = tuple(certificate for file in files for certificate in read_certificates(file))
     else:
-        found = authority_opening.trusted_certificates(certificates_settings())
-    if profile is None or environment_of(profile) == "test":
+        environment: Environment = "test" if for_tests else "production"
+        found = authority_opening.trusted_certificates(settings, environment)
+    if test_ca:
+        found = tuple(dict.fromkeys((*found, *published_certificates())))
+    if profile is None or for_tests or (test_ca and profile.region is None):
         return found
     return tuple(certificate for certificate in found if not is_published(certificate))
 

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from sscard_ic.base.errors import CardError, InputError, SscardError, Text
-from sscard_ic.cli.cert_card import certificate_card, profile_option
+from sscard_ic.cli.cert_card import asked_pins, certificate_card, profile_option
 from sscard_ic.cli.cert_files import (
     PRIVATE,
     PUBLIC,
@@ -20,14 +20,23 @@ from sscard_ic.cli.cert_files import (
 )
 from sscard_ic.cli.common import json_option, print_json, say, tr
 from sscard_ic.cli.readers import reader_option
-from sscard_ic.cli.secrets import certificate_pin, pin_file_option
+from sscard_ic.cli.secrets import pin_file_option
 from sscard_ic.crypto import sm2
 from sscard_ic.crypto.sm2 import forms
 from sscard_ic.crypto.sm2.model import CIPHER_OVERHEAD
+from sscard_ic.profile.certificate import CertificateRules, Condition
 
 _LONGEST_CIPHER = 64 * 1024
 _LONGEST_USER_ID = 8191
 """Bytes: their bits are counted in two bytes (GB/T 32918.2)."""
+
+
+def _signing(rules: CertificateRules) -> tuple[Condition, ...]:
+    return rules.use_private, rules.read_public
+
+
+def _decrypting(rules: CertificateRules) -> tuple[Condition, ...]:
+    return (rules.use_private,)
 
 
 def _user_id(context: click.Context, option: click.Parameter, value: str) -> bytes:
@@ -82,9 +91,9 @@ def sign_command(
     if not as_json:
         require_binary_place(out)
     message = read_input(file)
-    pin = certificate_pin("user", pin_file)
+    pins = asked_pins(reader, profile_name, _signing, pin_file)
     with certificate_card(reader, profile_name) as card:
-        card.application.verify_pin("user", pin)
+        pins.verify(card)
         raw = card.application.sign(message, user_id)
         public = card.application.public_key("signature")
         profile = card.profile
@@ -152,9 +161,9 @@ def decrypt_command(
     if not as_json:
         require_binary_place(out)
     cipher = _read_cipher(file)
-    pin = certificate_pin("user", pin_file)
+    pins = asked_pins(reader, profile_name, _decrypting, pin_file)
     with certificate_card(reader, profile_name) as card:
-        card.application.verify_pin("user", pin)
+        pins.verify(card)
         message = card.application.decrypt(cipher)
     if out is not None or not as_json:
         write_output(out, message.reveal(), PRIVATE)

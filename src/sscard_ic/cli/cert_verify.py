@@ -15,6 +15,7 @@ from sscard_ic.cli.cert_files import file_path, read_input
 from sscard_ic.cli.cert_trust import (
     is_published,
     read_certificates,
+    test_ca_option,
     trust_option,
     trusted_certificates,
 )
@@ -25,10 +26,16 @@ from sscard_ic.crypto import sm2
 from sscard_ic.crypto.certificates import Certificate, CertificateError, chain
 from sscard_ic.crypto.sm2 import forms
 from sscard_ic.crypto.sm2.model import SIGNATURE_LENGTH
-from sscard_ic.profile import CardProfile
+from sscard_ic.profile import CardProfile, load
 
 _LONGEST_SIGNATURE = 4096
 _SIGNS = frozenset({"digital_signature", "non_repudiation"})
+
+_UNKNOWN_ISSUER = Text(
+    "用 --trust 或 sscard.toml 的 [certificates] trust 指定受信任的 CA；测试证书加 --test-ca",
+    "name the CA that is trusted with --trust, or trust in [certificates] of sscard.toml; "
+    "--test-ca for certificates of tests",
+)
 
 
 @click.command("verify")
@@ -47,6 +54,7 @@ _SIGNS = frozenset({"digital_signature", "non_repudiation"})
     help="Certificate of the signer, PEM or DER 签名者证书; that of the card when left out.",
 )
 @trust_option
+@test_ca_option
 @user_id_option
 @reader_option
 @profile_option
@@ -58,6 +66,7 @@ def verify_command(
     signature_file: Path,
     certificate_file: Path | None,
     trust: tuple[Path, ...],
+    test_ca: bool,
     user_id: bytes,
     reader: str | None,
     profile_name: str | None,
@@ -71,7 +80,7 @@ def verify_command(
     message = read_input(file)
     signature = _read_signature(signature_file)
     certificate, profile = _signer(certificate_file, reader, profile_name)
-    trusted = trusted_certificates(trust, profile)
+    trusted = trusted_certificates(trust, profile, test_ca=test_ca)
     verdict = _judge(certificate, message, user_id, signature, trusted)
     if as_json:
         told = {fault: words.to(language()) for fault, words in verdict.faults.items()}
@@ -115,7 +124,8 @@ def _signer(
 ) -> tuple[Certificate, CardProfile | None]:
     """The certificate of the file, or that of the card and its profile."""
     if path is not None:
-        return read_certificates(path)[0], None  # behind it, those above it may follow
+        profile = load(profile_name) if profile_name else None
+        return read_certificates(path)[0], profile  # behind it, those above it may follow
     with certificate_card(reader, profile_name) as card:
         certificate = card.certificate("signature")
         if certificate is None:
@@ -158,6 +168,8 @@ def _judge(
     try:
         found = chain(certificate, trusted, SystemClock().now())
     except CertificateError as error:
+        if error.reason == "unknown_issuer":
+            error.hint = _UNKNOWN_ISSUER
         name = "chain" if error.reason == "signature" else error.reason
         faults[name] = Text(error.render("zh"), error.render("en"))
         return _Verdict(faults)

@@ -91,7 +91,7 @@ def _trust(settings: CertificatesSettings) -> Finding:
     from sscard_ic.hosts.authority_opening import trusted_certificates
 
     try:
-        found = trusted_certificates(settings)
+        found = trusted_certificates(settings, "production")
     except SscardError as error:
         return _fault("trusted certificates", _TRUST, error)
     now = datetime.now(UTC)

@@ -11,13 +11,14 @@ import click
 
 from sscard_ic.base.clock import SystemClock
 from sscard_ic.base.files import replace_file
-from sscard_ic.cli.cert_card import CERTIFICATES, card_of
+from sscard_ic.cli.cert_card import card_of
 from sscard_ic.cli.cert_show import Shown, look
 from sscard_ic.cli.common import language, tr
 from sscard_ic.cli.tables import print_table
 from sscard_ic.crypto.certificates import Certificate
 from sscard_ic.crypto.sm2 import DEFAULT_USER_ID
 from sscard_ic.profile import CardProfile
+from sscard_ic.profile.certificate_words import CERTIFICATE_WORDS
 from sscard_ic.reader import Connection, open_session
 
 CA_FILE = "ca.pem"
@@ -50,7 +51,7 @@ class CardCertificates:
 
     def show(self) -> None:
         """Holder, serial number, validity, issuer, and whether the key is the card's."""
-        titles = [CERTIFICATES[each.purpose].to(language()) for each in self.shown]
+        titles = [CERTIFICATE_WORDS[each.purpose].to(language()) for each in self.shown]
         names = (
             tr("持卡人", "holder"),
             tr("序列号", "serial number"),
@@ -71,7 +72,9 @@ def read_certificates(
     """Those of the card of ``connection``, checked against ``trusted``."""
     card = card_of(open_session(connection), profile)
     now = SystemClock().now()
-    return CardCertificates(image, [look(card, purpose, trusted, now) for purpose in CERTIFICATES])
+    return CardCertificates(
+        image, [look(card, purpose, trusted, now) for purpose in CERTIFICATE_WORDS]
+    )
 
 
 def write_authorities(folder: Path, trusted: Sequence[Certificate]) -> None:

@@ -27,6 +27,9 @@ REFUSED = "-1"
 
 _ADMIN_PIN = re.compile(r"[0-9]{8}")
 _CODE = re.compile(r"-?[0-9]{1,6}|[A-Za-z]{1,4}[0-9]{1,8}")
+_RUN = re.compile(r"[\dA-Za-z+/=*](?:[\W_\dA-Za-z]*[\dA-Za-z+/=*])?")
+"""Digits and Latin letters with whatever separates them, up to the next Chinese character."""
+_MOST_DIGITS = 5
 _REVEALING = re.compile(r"[0-9A-Za-z+/=*]{4,}")
 """Numbers, keys and whatever else may be one of the holder's."""
 _LONGEST_WORDS = 100
@@ -103,7 +106,8 @@ class AnswerReader:
         for part in sorted({name, *re.split(r"[\s·•.]+", name)}, key=len, reverse=True):
             if part:
                 plain = re.sub(re.escape(part), _HIDDEN, plain, flags=re.IGNORECASE)
-        plain = re.sub(r"\s+", " ", _REVEALING.sub(_HIDDEN, plain)).strip()
+        plain = _REVEALING.sub(_HIDDEN, _RUN.sub(_without_number, plain))
+        plain = re.sub(r"\s+", " ", plain).strip()
         return plain if len(plain) <= _LONGEST_WORDS else f"{plain[:_LONGEST_WORDS]}…"
 
     def _value(
@@ -123,7 +127,8 @@ class AnswerReader:
         if self._form.certificate_coding == "base64":
             data = _base64(text)
         else:
-            data = text.encode() if text.startswith("-----BEGIN") else None
+            usable = text.isascii() and text.startswith("-----BEGIN")
+            data = text.encode("ascii") if usable else None
         if data is None:
             return None
         try:
@@ -221,6 +226,12 @@ def _wrapped_key(text: str) -> bytes | None:
 
 def _admin_pin(text: str) -> bytes | None:
     return encode_cn(text, len(text) // 2) if _ADMIN_PIN.fullmatch(text) else None
+
+
+def _without_number(run: re.Match[str]) -> str:
+    """Nothing of a run that may be a number, in whatever groups it was written."""
+    digits = sum(character.isdecimal() for character in run[0])
+    return _HIDDEN if digits > _MOST_DIGITS else run[0]
 
 
 def _certificate_text(der: bytes, form: AnswerForm) -> str:

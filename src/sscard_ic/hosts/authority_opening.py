@@ -50,14 +50,16 @@ def open_authority(
     return TestAuthority(clock, contents)
 
 
-def trusted_certificates(settings: CertificatesSettings) -> tuple[Certificate, ...]:
+def trusted_certificates(
+    settings: CertificatesSettings, environment: Environment
+) -> tuple[Certificate, ...]:
     """The CA certificates of the files that ``settings`` trust.
 
-    The published ones of the test CA where there are none, which the settings allow for tests
-    alone. Raises :class:`InputError` for a file that cannot be read, or holds something else.
+    Where there are none, the published ones of the test CA for test cards, and nobody's for
+    production. Raises :class:`InputError` for a file that cannot be read, or holds something else.
     """
     if not settings.trust:
-        return published_certificates()
+        return published_certificates() if environment == "test" else ()
     found = [certificate for file in settings.trust for certificate in _read(file)]
     return tuple(dict.fromkeys(found))
 
@@ -79,7 +81,7 @@ def _over_http(
                 "check environment and url of [certificates.http], and the profile",
             ),
         )
-    trusted = trusted_certificates(settings)
+    trusted = trusted_certificates(settings, environment)
     if environment == "production":
         _refuse_published(trusted)
     from sscard_ic.hosts.http_authority import HttpAuthority

@@ -16,7 +16,13 @@ from sscard_ic.hosts.authority_errors import HttpAuthorityError
 from sscard_ic.hosts.authority_requests import content_type
 from sscard_ic.hosts.certificate_settings import HttpAuthoritySettings
 from sscard_ic.keys.remote.errors import RemoteKind
-from sscard_ic.keys.remote.posting import BEFORE_SENDING, MAY_HAVE_ARRIVED, Answer, post
+from sscard_ic.keys.remote.posting import (
+    BEFORE_SENDING,
+    MAY_HAVE_ARRIVED,
+    Answer,
+    open_client,
+    post,
+)
 
 _LATER: frozenset[RemoteKind] = frozenset({"unreachable", "closed", "timeout"})
 """What may be gone when the same request is sent again, unchanged."""
@@ -96,24 +102,18 @@ class AuthorityTransport:
     """
 
     def __init__(self, settings: HttpAuthoritySettings) -> None:
+        self._settings = settings
+        context = tls_context(settings) if settings.url.startswith("https:") else None
         try:
-            import httpx
+            self._client = open_client(
+                context,
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+                lasting=False,  # one that has rested may be dead; a card asks once
+                headers={**settings.headers, "Content-Type": content_type(settings.request)},
+            )
         except ImportError:
             raise _without_httpx() from None
-        self._settings = settings
-        self._client = httpx.Client(
-            verify=tls_context(settings) if settings.url.startswith("https:") else False,
-            trust_env=False,
-            follow_redirects=False,
-            # A connection that has rested may be dead; a card asks once.
-            limits=httpx.Limits(max_keepalive_connections=0),
-            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-            headers={
-                **settings.headers,
-                "Content-Type": content_type(settings.request),
-                "Accept-Encoding": "identity",
-            },
-        )
 
     def post(self, body: Secret) -> Answer:
         """What comes back for ``body``.
@@ -126,7 +126,6 @@ class AuthorityTransport:
             self._client,
             self._settings.url,
             body,
-            patience=self._settings.read_timeout,
             again=BEFORE_SENDING | MAY_HAVE_ARRIVED if repeatable else BEFORE_SENDING,
             retries=self._settings.retries,
         )
@@ -192,7 +191,7 @@ def _without_httpx() -> SscardError:
     return SscardError(
         Text("未安装 httpx，不能访问证书机构", "httpx is not installed: no certificate authority"),
         hint=Text(
-            "pip install 'sscard-ic[remote]'（源码目录中：make hsm）",
-            "pip install 'sscard-ic[remote]' (in a clone: make hsm)",
+            "pip install 'sscard-ic[remote]'（源码目录中：make remote）",
+            "pip install 'sscard-ic[remote]' (in a clone: make remote)",
         ),
     )

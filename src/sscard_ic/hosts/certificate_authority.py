@@ -87,13 +87,9 @@ class CertificateRequest:
                 raise RequestError(name, empty=not getattr(self, name))
 
     def _usable(self) -> tuple[tuple[RequestField, bool], ...]:
+        holder = usable_holder(self.name, self.card_number, self.social_security_number)
         return (
-            ("name", _is_name(self.name)),
-            ("card_number", bool(_CARD_NUMBER.fullmatch(self.card_number))),
-            (
-                "social_security_number",
-                bool(_SOCIAL_SECURITY_NUMBER.fullmatch(self.social_security_number)),
-            ),
+            *holder.items(),
             ("public_key", _is_public(self.public_key)),
             ("region", bool(_REGION.fullmatch(self.region))),
             ("reference", bool(_REFERENCE.fullmatch(self.reference))),
@@ -162,6 +158,17 @@ class CertificateAuthority(Protocol):
         is for the asker to check.
         """
         ...
+
+
+def usable_holder(
+    name: str, card_number: str, social_security_number: str
+) -> dict[RequestField, bool]:
+    """Which of the fields of a holder an authority can use."""
+    return {
+        "name": _is_name(name),
+        "card_number": bool(_CARD_NUMBER.fullmatch(card_number)),
+        "social_security_number": bool(_SOCIAL_SECURITY_NUMBER.fullmatch(social_security_number)),
+    }
 
 
 def _is_name(name: str) -> bool:

@@ -182,7 +182,7 @@ class HttpAuthoritySettings(Section):
     connect_timeout: float = Field(default=5.0, gt=0, le=120)
     """Seconds until a connection stands."""
     read_timeout: float = Field(default=30.0, gt=0, le=300)
-    """Seconds until an answer begins; once it has, until it is whole."""
+    """Seconds from a request to the whole of its answer."""
     retries: int = Field(default=2, ge=0, le=5)
     """How often a request is sent again after a connection failed, where that is safe."""
     headers: Annotated[dict[str, str], BeforeValidator(_headers)] = Field(default={})

@@ -80,32 +80,27 @@ def published_certificates() -> tuple[Certificate, ...]:
 def make_certificates() -> dict[str, str]:
     """New certificates of both, PEM by file name: the same but for their signatures."""
     root, operating = published_root(), published_operating()
-    made = {
-        ROOT_FILE: build_certificate(
-            root.name,
-            root.pair.public,
-            root.signer,
-            not_before=_FIRST,
-            not_after=_LAST,
-            key_usage=_USAGE,
-            key_usage_critical=True,
-            authority=True,
-            serial=_ROOT_SERIAL,
-        ),
-        OPERATING_FILE: build_certificate(
-            operating.name,
-            operating.pair.public,
-            root.signer,
-            not_before=_FIRST,
-            not_after=_LAST,
-            key_usage=_USAGE,
-            key_usage_critical=True,
-            authority=True,
-            path_length=0,
-            serial=_OPERATING_SERIAL,
-        ),
+    return {
+        ROOT_FILE: _certified(root, _ROOT_SERIAL),
+        OPERATING_FILE: _certified(operating, _OPERATING_SERIAL, path_length=0),
     }
-    return {name: Certificate.parse(der).pem() for name, der in made.items()}
+
+
+def _certified(subject: PublishedAuthority, serial: int, path_length: int | None = None) -> str:
+    """A certificate by the root, PEM."""
+    der = build_certificate(
+        subject.name,
+        subject.pair.public,
+        published_root().signer,
+        not_before=_FIRST,
+        not_after=_LAST,
+        key_usage=_USAGE,
+        key_usage_critical=True,
+        authority=True,
+        path_length=path_length,
+        serial=serial,
+    )
+    return Certificate.parse(der).pem()
 
 
 def _authority(key: str, name: str) -> PublishedAuthority:

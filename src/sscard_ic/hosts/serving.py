@@ -198,7 +198,7 @@ def _without_parts() -> SscardError:
             "starlette and uvicorn are not installed: nothing can be served",
         ),
         hint=Text(
-            "pip install 'sscard-ic[serve]'（源码目录中：make hsm）",
-            "pip install 'sscard-ic[serve]' (in a clone: make hsm)",
+            "pip install 'sscard-ic[serve]'（源码目录中：make remote）",
+            "pip install 'sscard-ic[serve]' (in a clone: make remote)",
         ),
     )

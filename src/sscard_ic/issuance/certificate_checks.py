@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +15,11 @@ from sscard_ic.crypto import sm3
 from sscard_ic.crypto.certificates import Certificate, CertificateError, chain
 from sscard_ic.crypto.enveloped_key import EnvelopedKey
 from sscard_ic.hosts.certificate_authority import CertificateAuthority
+from sscard_ic.issuance.certificate_locks import CardLock
 from sscard_ic.keys.certificate_grant import CertificateGrant
-from sscard_ic.keys.certificate_keys import CertificatePin, ControlKey
 from sscard_ic.profile.certificate import CertificateApplication as Model
 from sscard_ic.profile.certificate import Purpose
+from sscard_ic.profile.certificate_words import CERTIFICATE_WORDS
 
 Fault = Literal[
     "public_key",
@@ -28,13 +30,12 @@ Fault = Literal[
     "key_usage",
     "authority",
     "length",
+    "published_lock",
 ]
 """In what a grant differs from its card and holder, for programs."""
 
-PURPOSES: Mapping[Purpose, Text] = {
-    "signature": Text("签名证书", "the signature certificate"),
-    "encryption": Text("加密证书", "the encryption certificate"),
-}
+_DOTS = str.maketrans(dict.fromkeys("•‧・･", "·"))
+"""Middle dots of a name, as keyboards and registers write them."""
 
 _USAGES: Mapping[Purpose, frozenset[str]] = {
     "signature": frozenset({"digital_signature", "non_repudiation"}),
@@ -129,9 +130,7 @@ def check_grant(
     check_pair(pair, holder, model, trusted, at)
     _check_wrapped_key(grant, pair.encryption)
     _check_room(pair, model)
-    # What no card takes is refused by these.
-    ControlKey(grant.control_key)
-    CertificatePin(grant.admin_pin)
+    _check_lock(CardLock.of(grant), model)  # what no card takes is no lock
     return pair
 
 
@@ -146,7 +145,7 @@ def check_pair(
 
     Raises :class:`WrongGrant` and :class:`CertificateError`.
     """
-    for purpose in PURPOSES:
+    for purpose in CERTIFICATE_WORDS:
         certificate = pair.of_purpose(purpose)
         _check_use(certificate, purpose)
         _check_person(certificate, purpose, holder, model)
@@ -158,8 +157,8 @@ def _check_person(
     certificate: Certificate, purpose: Purpose, holder: CertificateHolder, model: Model
 ) -> None:
     contents = model.contents
-    words = PURPOSES[purpose]
-    if certificate.common_name != holder.name:
+    words = CERTIFICATE_WORDS[purpose]
+    if _alike(certificate.common_name) != _alike(holder.name):
         raise _another_person("name", words, Text("姓名", "name"))
     number = certificate.extension(contents.card_number(purpose))
     if number != holder.card_number.encode("ascii"):
@@ -175,14 +174,19 @@ def _check_person(
         )
 
 
+def _alike(name: str | None) -> str | None:
+    """A name in one of the ways that Unicode has to write it (NFC), with one kind of dot."""
+    return None if name is None else unicodedata.normalize("NFC", name).translate(_DOTS)
+
+
 def _check_use(certificate: Certificate, purpose: Purpose) -> None:
-    words = PURPOSES[purpose]
+    words = CERTIFICATE_WORDS[purpose]
     if certificate.is_authority:
         raise WrongGrant(
             "authority",
             Text(
                 f"{words.zh}是证书机构的证书，不是持卡人的",
-                f"{words.en} is one of a certificate authority, not of a holder",
+                f"the {words.en} is one of a certificate authority, not of a holder",
             ),
         )
     if certificate.key_usage and not certificate.key_usage & _USAGES[purpose]:
@@ -190,7 +194,7 @@ def _check_use(certificate: Certificate, purpose: Purpose) -> None:
             "key_usage",
             Text(
                 f"{words.zh}的密钥用途不符，两张证书可能颠倒",
-                f"the key usage of {words.en} is another one; the two may be exchanged",
+                f"the key usage of the {words.en} is another one; the two may be exchanged",
             ),
         )
 
@@ -208,16 +212,29 @@ def _check_wrapped_key(grant: CertificateGrant, encryption: Certificate) -> None
 
 def _check_room(pair: CertificatePair, model: Model) -> None:
     room = model.settings.certificate_size
-    for purpose, words in PURPOSES.items():
+    for purpose, words in CERTIFICATE_WORDS.items():
         length = len(pair.of_purpose(purpose).der)
         if length > room:
             raise WrongGrant(
                 "length",
                 Text(
                     f"{words.zh}有 {length} 字节，卡上文件只有 {room} 字节",
-                    f"{words.en} has {length} bytes, its file on the card {room}",
+                    f"the {words.en} has {length} bytes, its file on the card {room}",
                 ),
             )
+
+
+def _check_lock(lock: CardLock, model: Model) -> None:
+    """Refuse what every new card is locked with: it is published, and locks nobody out."""
+    initial = CardLock.initial(model)
+    if lock.admin_pin == initial.admin_pin or lock.control_key == initial.control_key:
+        raise WrongGrant(
+            "published_lock",
+            Text(
+                "证书机构给出的管理员 PIN 或主控密钥是公开的出厂值",
+                "the administrator PIN or control key granted is the published one of a new card",
+            ),
+        )
 
 
 def _another_person(fault: Fault, words: Text, field_name: Text) -> WrongGrant:
@@ -225,7 +242,7 @@ def _another_person(fault: Fault, words: Text, field_name: Text) -> WrongGrant:
         fault,
         Text(
             f"{words.zh}属于另一个人：{field_name.zh}不符",
-            f"{words.en} is for another person: the {field_name.en} differs",
+            f"the {words.en} is for another person: the {field_name.en} differs",
         ),
     )
 
@@ -236,6 +253,6 @@ def _named(purpose: Purpose) -> Iterator[None]:
     try:
         yield
     except CertificateError as error:
-        words = PURPOSES[purpose]
-        error.where = error.where or f"{words.zh} {words.en}"
+        words = CERTIFICATE_WORDS[purpose]
+        error.where = error.where or f"{words.zh} the {words.en}"
         raise

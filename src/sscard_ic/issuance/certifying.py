@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,12 +17,13 @@ from sscard_ic.issuance.certificate_checks import (
     check_grant,
     trusted_by,
 )
-from sscard_ic.issuance.certificate_locks import CardLock, admin_pin_of, replace_control_keys
+from sscard_ic.issuance.certificate_locks import CardLock, KnownLocks, LockSearch
+from sscard_ic.issuance.certificate_login import log_in
 from sscard_ic.issuance.certificate_proof import CertificateReport, check_certificates
 from sscard_ic.keys.certificate_grant import CertificateGrant
 from sscard_ic.keys.certificate_keys import CertificatePin
 from sscard_ic.profile.certificate import CertificateApplication as Model
-from sscard_ic.profile.certificate import Condition, PinName
+from sscard_ic.profile.certificate import Condition
 
 __all__ = [
     "CardLock",
@@ -33,21 +35,28 @@ __all__ = [
     "check_certificates",
     "check_grant",
     "load_grant",
+    "log_in",
     "request_grant",
+    "request_reference",
     "require_own",
     "trusted_by",
 ]
 
-_NEEDED: dict[Condition, frozenset[PinName]] = {
-    "free": frozenset(),
-    "user_pin": frozenset({"user"}),
-    "admin_pin": frozenset({"admin"}),
-    "user_and_admin_pin": frozenset({"user", "admin"}),
-}
+_DIGITS = 16
+"""Of the digest of a public key in a reference."""
 
 
 class OtherKey(CardError):
     """The key of the card is not the one that its certificate was granted for."""
+
+
+def request_reference(card: str, public_key: bytes) -> str:
+    """Names the request for a card's key: what names the card, then 16 digits of the key's digest.
+
+    The same for the same key, and another one for another key: an authority may answer a request
+    that it knows by what it answered before.
+    """
+    return (card + hashlib.sha256(public_key).hexdigest()[:_DIGITS]).upper()
 
 
 def request_grant(
@@ -56,29 +65,27 @@ def request_grant(
     holder: CertificateHolder,
     model: Model,
     *,
-    reference: str,
+    card: str,
     at: datetime,
+    again: bool = False,
     user_pin: CertificatePin | None = None,
 ) -> CertificateGrant:
     """Let the card generate its key pair, and ask ``authority`` for the certificates.
 
-    ``user_pin``: that of a new card, when left out. The answer is checked before anybody uses it:
-    raises what :func:`check_grant` and ``authority`` raise, and :class:`CardError`. May be
-    repeated: the card then has another key pair, and the authority is asked anew for it.
+    ``card`` names it in the reference. ``again``: an earlier attempt may have been broken off; a
+    key pair that the card has then is the one to ask for, so that an authority whose answer was
+    lost is asked the same. ``user_pin``: that of a new card, when left out. The answer is checked
+    before anybody uses it: raises what :func:`check_grant` and ``authority`` raise, and
+    :class:`CardError`.
     """
-    needed = _NEEDED[model.rules.generate_key]
-    if "user" in needed:
-        application.verify_pin("user", user_pin or _initial_user_pin(model))
-    if "admin" in needed:
-        application.verify_pin("admin", CardLock.initial(model).admin_pin)
-    public_key = application.generate_key()
+    public_key = _key_of(application, model, user_pin, again=again)
     request = CertificateRequest(
         name=holder.name,
         card_number=holder.card_number,
         social_security_number=holder.social_security_number,
         public_key=public_key,
         region=holder.region,
-        reference=reference,
+        reference=request_reference(card, public_key),
     )
     grant = authority.register(request)
     try:
@@ -89,8 +96,28 @@ def request_grant(
     return grant
 
 
+def _key_of(
+    application: CertificateApplication,
+    model: Model,
+    user_pin: CertificatePin | None,
+    *,
+    again: bool,
+) -> bytes:
+    """The public key of the card; a new one unless it has one ``again``."""
+    rules = model.rules
+    if again:
+        log_in(application, [rules.read_public], user_pin=user_pin)
+        if (present := application.public_key("signature")) is not None:
+            return present
+    log_in(application, [rules.generate_key, rules.read_public], user_pin=user_pin)
+    return application.generate_key()
+
+
 def require_own(application: CertificateApplication, pair: CertificatePair) -> None:
-    """Raise :class:`OtherKey` unless the signature certificate is for the key of this card."""
+    """Raise :class:`OtherKey` unless the signature certificate is for the key of this card.
+
+    What reading the key needs has been verified before.
+    """
     if application.public_key("signature") != pair.signature.public:
         raise OtherKey(
             Text(
@@ -108,36 +135,32 @@ def load_grant(
     *,
     user_pin: CertificatePin | None = None,
     again: bool = False,
-    earlier: Sequence[CardLock] = (),
+    earlier: Sequence[CardLock] | None = None,
+    search: LockSearch | None = None,
 ) -> None:
     """Key pair, certificates, administrator PIN and control keys of ``grant`` into the card.
 
     In the order of ref 02 §8.9; all of it may be repeated. ``again``: an earlier attempt may have
     been broken off, so that the card may have the new administrator PIN and control keys already.
     ``earlier`` is what it may be locked with otherwise, likeliest first, and ``user_pin`` its user
-    PIN; those of a new card, when left out. Raises :class:`OtherKey` before anything is written
-    when the grant is not for this card, and :class:`CardError`.
+    PIN; those of a new card, when left out. ``search`` in the place of ``earlier`` knows what it
+    may be locked with, and remembers what the card says. Raises :class:`OtherKey` before anything
+    is written when the grant is not for this card, :class:`LockUnknown` and :class:`CardError`.
     """
     pair = CertificatePair.of(grant)
-    require_own(application, pair)
     new = CardLock.of(grant)
-    candidates = [*([new] if again else []), *(earlier or [CardLock.initial(model)])]
+    if search is None:
+        before = [CardLock.initial(model)] if earlier is None else earlier
+        search = LockSearch(model, KnownLocks.of([*([new] if again else []), *before]))
     rules = model.rules
-    needed = _NEEDED[rules.use_private] | _NEEDED[rules.import_key]
-    needed |= _NEEDED[rules.update_certificate]
-    if "user" in needed:
-        application.verify_pin("user", user_pin or _initial_user_pin(model))
-    if "admin" in needed or model.settings.admin_login or len(candidates) > 1:
-        admin_pin = admin_pin_of(application, candidates)
-    else:
-        admin_pin = candidates[0].admin_pin
+    log_in(application, [rules.read_public], user_pin=user_pin, locks=search)
+    require_own(application, pair)
+    needed: list[Condition] = [rules.use_private, rules.import_key, rules.update_certificate]
+    if model.settings.admin_login or again or search.is_doubtful:
+        needed.append("admin_pin")
+    log_in(application, needed, user_pin=user_pin, locks=search)
     application.import_encryption_key(EnvelopedKey.parse(grant.wrapped_key))
     application.write_certificate("signature", pair.signature.der)
     application.write_certificate("encryption", pair.encryption.der)
-    if admin_pin != new.admin_pin:
-        application.change_pin("admin", admin_pin, new.admin_pin)
-    replace_control_keys(application, candidates, new.control_key)
-
-
-def _initial_user_pin(model: Model) -> CertificatePin:
-    return CertificatePin.of(model.initial_pin("user"))
+    search.change_admin_pin(application, new.admin_pin)
+    search.replace_control_keys(application, new.control_key, again=again)

@@ -128,17 +128,18 @@ class CardJob:
     def _request(self, work: _Work) -> str:
         _require(work.open)
         assert self._certificates is not None, "a step of cards with certificates"
-        return self._certificates.request(work.session, work.card, work.plan)
+        again = work.first is Step.REQUEST
+        return self._certificates.request(work.session, work.card, work.plan, again=again)
 
     def _certify(self, work: _Work) -> str:
         _require(work.open)
         assert self._certificates is not None, "a step of cards with certificates"
         again = work.first is Step.CERTIFY
-        self._certificates.certify(work.session, work.card, again=again)
+        note = self._certificates.certify(work.session, work.card, work.plan, again=again)
         # What was proved to the blank is forgotten where another application was selected.
         work.session.reset(cold=True)
         _require(work.blank.unlock(work.identity))
-        return ""
+        return note
 
     def _finish(self, work: _Work) -> str:
         # A card that ended itself before the journal could say so is finished already.

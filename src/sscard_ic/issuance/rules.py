@@ -16,6 +16,7 @@ from sscard_ic.base.errors import InputError, Text
 from sscard_ic.codec.check_digits import is_card_number, is_id_number, is_luhn
 from sscard_ic.codec.dates import age_on, parse_date
 from sscard_ic.codec.text import ENCODING, split_name
+from sscard_ic.hosts.certificate_authority import usable_holder
 from sscard_ic.issuance.fields import title
 from sscard_ic.issuance.photo import PhotoError
 from sscard_ic.ledger import Reason
@@ -45,6 +46,7 @@ _TABLE_PHRASES = {"T14": Text("不是民族代码", "not a nation code")}
 _EMPTY = Text("为空", "empty")
 _CHECK_CHARACTER = Text("校验码错误", "check character wrong")
 _NOT_ID_NUMBER = Text("不是 18 位号码", "is not a number of 18 characters")
+_NO_CERTIFICATE = Text("不能用于申请证书", "cannot be told to a certificate authority")
 _NOT_DATE = Text("不是有效日期", "is not a date")
 _CONTRADICTS_ID = Text("与社会保障号码（AAC002）不符", "contradicts AAC002")
 
@@ -280,6 +282,17 @@ def writable(row: RowContext) -> Iterator[Reason]:
             )
 
 
+def certificates(row: RowContext) -> Iterator[Reason]:
+    """What an authority is told of the holder of a card with certificates (ref 05 §4.2)."""
+    if row.profile.structure.certificates is None:
+        return
+    codes_ = ("AAC003", "AAZ500", "AAC002")
+    usable = usable_holder(*(row[code] for code in codes_)).values()
+    for code, good in zip(codes_, usable, strict=True):
+        if not good:
+            yield reason(code, _NO_CERTIFICATE)
+
+
 ROW_RULES: tuple[Rule, ...] = (
     required,
     region,
@@ -295,6 +308,7 @@ ROW_RULES: tuple[Rule, ...] = (
     photo,
     guardian,
     writable,
+    certificates,
 )
 
 

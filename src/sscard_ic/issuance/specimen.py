@@ -23,7 +23,7 @@ from sscard_ic.card import (
     chip_serial,
 )
 from sscard_ic.hosts.test_authority import TestAuthority
-from sscard_ic.issuance.certificate_steps import request_reference
+from sscard_ic.issuance.certificate_steps import card_name
 from sscard_ic.issuance.certifying import (
     CertificateHolder,
     check_certificates,
@@ -107,14 +107,14 @@ class SpecimenMaker:
         holder = CertificateHolder.of(row.row.fields, plan.division_code)
         authority = TestAuthority(contents=model.contents)
         application = CertificateApplication(session, model)
-        reference = request_reference(plan)
         grant = replace(
-            request_grant(application, authority, holder, model, reference=reference, at=now),
+            request_grant(application, authority, holder, model, card=card_name(plan), at=now),
             control_key=Secret(model.initial_control_key),
             admin_pin=Secret(bytes.fromhex(model.initial_admin_pin)),
         )
         load_grant(application, model, grant)
-        check_certificates(application, model, holder, trusted_by(authority), now, grant)
+        trusted = trusted_by(authority)
+        check_certificates(application, model, holder, trusted, now, grant, specimen=True)
 
     def _plan(self, checked: CheckedRow) -> PreparedCard:
         identity = self._region.identity

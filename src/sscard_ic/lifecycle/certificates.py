@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sscard_ic.base.errors import CardError, SscardError, Text
-from sscard_ic.card import CertificateApplication
+from sscard_ic.card import CertificateApplication, Refused
 from sscard_ic.crypto.certificates import Certificate
 from sscard_ic.hosts.certificate_authority import CertificateRequest
-from sscard_ic.issuance.certificate_locks import CardLock
+from sscard_ic.issuance.certificate_locks import (
+    CardLock,
+    KnownLock,
+    KnownLocks,
+    LockSearch,
+    LockUnknown,
+)
 from sscard_ic.issuance.certifying import (
     CertificateHolder,
     CertificateReport,
     check_certificates,
     check_grant,
     load_grant,
+    log_in,
+    request_reference,
 )
 from sscard_ic.keys.certificate_grant import CertificateGrant
 from sscard_ic.keys.certificate_keys import CertificatePin
 from sscard_ic.lifecycle.kept_grants import GrantPlace, KeptGrant
 from sscard_ic.profile.certificate import CertificateApplication as Model
-from sscard_ic.profile.certificate import Purpose
+from sscard_ic.profile.certificate import Condition, Purpose
+from sscard_ic.profile.certificate_words import NEEDED_PINS
 
-_DIGITS = 16
-"""Of the digest of a public key in a reference."""
+PIN_NOTE = "administrator PIN"
+"""Of the lines of a card's journal about its change."""
 _PURPOSES: tuple[Purpose, ...] = ("signature", "encryption")
 
 
@@ -62,12 +70,17 @@ def ask_card(
     user_pin: CertificatePin,
     *,
     generate: bool,
+    locks: Sequence[CardLock] | LockSearch = (),
 ) -> AskedCard:
     """Verify the user PIN, and see which key and certificates the card has.
 
     A card without key pair generates one with ``generate``, else :class:`CardError` is raised.
+    ``locks`` has the administrator PIN where the card asks for it as well; that of a new card is
+    presented to a new card alone. Raises :class:`LockUnknown` for another one.
     """
+    rules = application.model.rules
     application.verify_pin("user", user_pin)
+    _log_in(application, [rules.read_public, rules.read_certificate], locks)
     public = application.public_key("signature")
     if public is None:
         if not generate:
@@ -81,9 +94,32 @@ def ask_card(
                     "run sscard cert keygen first, and send another request",
                 ),
             )
+        _log_in(application, [rules.generate_key], locks)
         public = application.generate_key()
     bears = any(_bears(application, purpose) for purpose in _PURPOSES)
     return AskedCard(serial, public, bears)
+
+
+def _log_in(
+    application: CertificateApplication,
+    conditions: Sequence[Condition],
+    locks: Sequence[CardLock] | LockSearch,
+) -> None:
+    if not any("admin" in NEEDED_PINS[condition] for condition in conditions):
+        return
+    if not locks and not _is_new(application):
+        raise LockUnknown("admin_pin", None)
+    log_in(application, ["admin_pin"], locks=locks)
+
+
+def _is_new(application: CertificateApplication) -> bool:
+    """Whether the card says, without administrator PIN, that nobody has loaded certificates."""
+    rules = application.model.rules
+    if "admin" not in NEEDED_PINS[rules.read_public]:
+        return application.public_key("encryption") is None
+    if "admin" not in NEEDED_PINS[rules.read_certificate]:
+        return not any(_bears(application, purpose) for purpose in _PURPOSES)
+    return False
 
 
 def _bears(application: CertificateApplication, purpose: Purpose) -> bool:
@@ -99,14 +135,13 @@ def request_for(asked: AskedCard, holder: CertificateHolder) -> CertificateReque
     Raises :class:`~sscard_ic.hosts.certificate_authority.RequestError` for a holder that no
     authority can use.
     """
-    reference = asked.serial.hex() + hashlib.sha256(asked.public).hexdigest()[:_DIGITS]
     request = CertificateRequest(
         name=holder.name,
         card_number=holder.card_number,
         social_security_number=holder.social_security_number,
         public_key=asked.public,
         region=holder.region,
-        reference=reference.upper(),
+        reference=request_reference(asked.serial.hex(), asked.public),
     )
     request.require_usable()
     return request
@@ -128,15 +163,15 @@ def obtain(
     place: GrantPlace,
     asked: AskedCard,
     terms: Terms,
-    locks: Sequence[CardLock],
+    locks: KnownLocks,
 ) -> KeptGrant:
     """Ask for certificates, check the answer, and keep it before the card is given any of it.
 
-    ``locks``: what the card may be locked with now, likeliest first.
+    ``locks``: what is known of the card's locks now.
     """
     grant = ask(request_for(asked, terms.holder))
     check_grant(grant, asked.public, terms.holder, terms.model, terms.trusted, terms.at)
-    kept = KeptGrant(grant).with_earlier(locks)
+    kept = KeptGrant(grant, locks)
     place.keep(kept)
     return kept
 
@@ -156,13 +191,14 @@ def load(
     kept, and loading may be repeated.
     """
     place.begin()
+    search = LockSearch(terms.model, kept.locks, lambda locks: place.keep(kept.knowing(locks)))
     load_grant(
         application,
         terms.model,
         kept.grant,
         user_pin=user_pin,
         again=again,
-        earlier=kept.earlier,
+        search=search,
     )
     report = check_certificates(
         application,
@@ -186,24 +222,45 @@ def change_admin_pin(
 ) -> None:
     """Change the administrator PIN; what is kept for the card knows the new one before.
 
-    Raises :class:`SscardError` while a grant is not loaded whole.
+    Raises :class:`SscardError` while a grant is not loaded whole, unless it cannot be since the PIN
+    is unknown; and, before a try is spent, when what is kept shows that ``old`` is wrong.
     """
     kept = place.find() if place is not None else None
     if place is None or kept is None:
         application.change_pin("admin", old, new)
         return
-    if not kept.loaded:
+    model, known = application.model, kept.locks.admin_pin
+    if not kept.loaded and not known.is_lost:
         raise SscardError(
             Text("上次写入证书尚未完成", "certificates are loaded in part only"),
             where=place.place,
             hint=Text("请先完成：sscard cert load", "finish that first: sscard cert load"),
         )
-    changed = replace(kept.grant, admin_pin=new.value)
-    before = KeptGrant(changed, loaded=True, earlier=kept.locks)
-    place.keep(before)
+    search = LockSearch(model, kept.locks, lambda locks: place.keep(kept.knowing(locks)))
+    if known.candidates and old.value not in known.candidates:
+        search.admin_pin(application)
+        raise _other_pin(place)
+    # What a person types to change a PIN may cost the last try: the card told how many are left.
+    said = KnownLock(known.values, known.refused, None, old.value)
+    search.locks = kept.locks.changed("admin_pin", said)
+    search.admin_pin(application)  # what the card may have had before is forgotten
+    grant = replace(kept.grant, admin_pin=new.value) if kept.loaded else kept.grant
+    place.begin(PIN_NOTE)
     try:
-        application.change_pin("admin", old, new)
-    except CardError:
-        place.keep(kept)  # refused: the card has the old one
+        search.change_admin_pin(application, new)
+    except Refused:
+        place.failed(PIN_NOTE)
         raise
-    place.keep(before.done())
+    place.keep(KeptGrant(grant, search.locks, kept.loaded))
+    place.end(PIN_NOTE)
+
+
+def _other_pin(place: GrantPlace) -> SscardError:
+    return SscardError(
+        Text(
+            "所给的原管理员 PIN 不对：卡的管理员 PIN 是此处保存的那个；没有消耗次数",
+            "the present administrator PIN given is wrong: the card has the one that is kept; no "
+            "try was spent",
+        ),
+        where=place.place,
+    )

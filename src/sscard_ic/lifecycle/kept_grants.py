@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sscard_ic.base.errors import SscardError, Text
 from sscard_ic.base.files import replace_file
 from sscard_ic.base.sealing import Sealer
 from sscard_ic.base.secret import Secret
-from sscard_ic.issuance.certificate_locks import CardLock
+from sscard_ic.issuance.certificate_checks import CertificateHolder
+from sscard_ic.issuance.certificate_locks import LOCK_WORDS, CardLock, KnownLock, KnownLocks
+from sscard_ic.issuance.holder import Holder
 from sscard_ic.keys.certificate_grant import CertificateGrant
-from sscard_ic.keys.certificate_keys import CertificatePin, ControlKey
 from sscard_ic.ledger import Card, CardState, Ledger, Phase, Step
 
 _FOLDER_MODE = 0o700
@@ -28,50 +29,40 @@ _STATION = "counter"
 
 @dataclass(frozen=True, slots=True)
 class KeptGrant:
-    """A grant and, until it is loaded, what the card was locked with before."""
+    """A grant, whether it is loaded whole, and what is known of the card's locks now."""
 
     grant: CertificateGrant
+    locks: KnownLocks
     loaded: bool = False
-    earlier: tuple[CardLock, ...] = ()
-    """Newest first; an interrupted load leaves the card with any of them, or the grant's own."""
 
-    @property
-    def locks(self) -> tuple[CardLock, ...]:
-        """What the card may be locked with now, likeliest first."""
-        return (CardLock.of(self.grant), *self.earlier)
-
-    def with_earlier(self, locks: Sequence[CardLock]) -> KeptGrant:
-        """The same with other ``locks`` that the card may have; its own is left out of them."""
-        own = CardLock.of(self.grant)
-        return replace(self, earlier=tuple(dict.fromkeys(lock for lock in locks if lock != own)))
+    @classmethod
+    def whole(cls, grant: CertificateGrant) -> KeptGrant:
+        """A grant that is loaded: the card is locked with what it brought."""
+        return cls(grant, KnownLocks.of([CardLock.of(grant)]), loaded=True)
 
     def done(self) -> KeptGrant:
         """The same, loaded: what was before is forgotten."""
-        return replace(self, loaded=True, earlier=())
+        return self.whole(self.grant)
+
+    def knowing(self, locks: KnownLocks) -> KeptGrant:
+        """The same, with what has been learnt of the card's locks."""
+        return replace(self, locks=locks)
 
     def to_json(self) -> bytes:
         """For a place that seals it; holds keys and PINs in the clear."""
-        earlier = [
-            {"admin_pin": _text(lock.admin_pin.value), "control_key": _text(lock.control_key.value)}
-            for lock in self.earlier
-        ]
         grant = json.loads(self.grant.to_json())
-        return json.dumps({"grant": grant, "loaded": self.loaded, "earlier": earlier}).encode()
+        locks = {name: _lock_json(self.locks.known(name)) for name in LOCK_WORDS}
+        return json.dumps({"grant": grant, "loaded": self.loaded, "locks": locks}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> KeptGrant:
         """The record of :meth:`to_json`, or the grant alone that a station stores and loads."""
         found = json.loads(data)
         if "grant" not in found:
-            return cls(CertificateGrant.from_json(data), loaded=True)
+            return cls.whole(CertificateGrant.from_json(data))
         grant = CertificateGrant.from_json(json.dumps(found["grant"]).encode())
-        earlier = tuple(
-            CardLock(
-                CertificatePin(_secret(lock["admin_pin"])), ControlKey(_secret(lock["control_key"]))
-            )
-            for lock in found["earlier"]
-        )
-        return cls(grant, found["loaded"], earlier)
+        locks = KnownLocks(**{name: _lock(found["locks"][name]) for name in LOCK_WORDS})
+        return cls(grant, locks, found["loaded"])
 
 
 class GrantPlace(Protocol):
@@ -90,12 +81,16 @@ class GrantPlace(Protocol):
         """Replace what is kept; it is on the disk when this returns."""
         ...
 
-    def begin(self) -> None:
-        """Note that the card is given what is kept for it."""
+    def begin(self, note: str = "") -> None:
+        """Note that the card is given what is kept for it; ``note`` says what else it is."""
         ...
 
-    def end(self) -> None:
-        """Note that it bears all of it."""
+    def end(self, note: str = "") -> None:
+        """Note that it has all of it."""
+        ...
+
+    def failed(self, note: str = "") -> None:
+        """Note that the card has refused it."""
         ...
 
 
@@ -134,11 +129,14 @@ class FileOfGrant:
         self.path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         replace_file(self.path, self.sealer.seal(kept.to_json(), self._context))
 
-    def begin(self) -> None:
+    def begin(self, note: str = "") -> None:
         """Nothing: the file says itself whether the grant is loaded."""
 
-    def end(self) -> None:
+    def end(self, note: str = "") -> None:
         """Nothing: the file says itself whether the grant is loaded."""
+
+    def failed(self, note: str = "") -> None:
+        """Nothing: the file says itself what the card has."""
 
     @property
     def _context(self) -> str:
@@ -156,11 +154,24 @@ class LedgerGrant:
     def of(cls, ledger: Ledger, serial: bytes) -> LedgerGrant | None:
         """That of the card with this serial; None where the ledger does not know it.
 
-        Raises :class:`SscardError` for a card that is still in work.
+        Raises :class:`SscardError` for a card that is still in work, and for one that was given up.
         """
         card = ledger.card_by_chip(serial)
         if card is None:
             return None
+        if card.state is CardState.FAILED:
+            raise SscardError(
+                Text(
+                    "台账中此卡已作废，不再写入证书",
+                    "the ledger has this card as failed: it gets no certificates",
+                ),
+                where=f"{card.batch}:{card.row}",
+                hint=Text(
+                    f"换一张卡重做：sscard batch run {card.batch} --retry-failed",
+                    f"make it again with another blank: sscard batch run {card.batch} "
+                    "--retry-failed",
+                ),
+            )
         if card.state.rank < CardState.VERIFIED.rank:
             raise SscardError(
                 Text(
@@ -174,6 +185,10 @@ class LedgerGrant:
                 ),
             )
         return cls(ledger, card)
+
+    def holder(self) -> CertificateHolder:
+        """Who the card was ordered for; without region."""
+        return CertificateHolder.of(Holder.from_json(self.ledger.holder(self.card.id)).fields, "")
 
     @property
     def place(self) -> str:
@@ -189,22 +204,43 @@ class LedgerGrant:
         """Store it."""
         self.ledger.store_grant(self.card.id, kept.to_json())
 
-    def begin(self) -> None:
+    def begin(self, note: str = "") -> None:
         """A line of the card's journal."""
-        self._journal(Phase.BEGIN)
+        self._journal(Phase.BEGIN, note)
 
-    def end(self) -> None:
+    def end(self, note: str = "") -> None:
         """A line of the card's journal."""
-        self._journal(Phase.END)
+        self._journal(Phase.END, note)
 
-    def _journal(self, phase: Phase) -> None:
+    def failed(self, note: str = "") -> None:
+        """A line of the card's journal."""
+        self._journal(Phase.FAILED, note)
+
+    def _journal(self, phase: Phase, note: str) -> None:
         self.ledger.journal(
             self.card.id,
             Step.CERTIFY,
             phase,
             station=_STATION,
             chip_serial=self.card.chip_serial,
+            note=note,
         )
+
+
+def _lock_json(known: KnownLock) -> dict[str, Any]:
+    return {
+        "values": [_text(value) for value in known.values],
+        "refused": [_text(value) for value in known.refused],
+        "left": known.left,
+    }
+
+
+def _lock(found: Mapping[str, Any]) -> KnownLock:
+    return KnownLock(
+        tuple(_secret(text) for text in found["values"]),
+        tuple(_secret(text) for text in found["refused"]),
+        found["left"],
+    )
 
 
 def _text(secret: Secret) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sscard_ic.base.errors import Text
-from sscard_ic.profile.certificate import CertificateFiles, Condition, PinName
+from sscard_ic.profile.certificate import CertificateFiles, Condition, PinName, Purpose
 
 PIN_NAMES: tuple[PinName, ...] = ("user", "admin")
 PIN_WORDS: Mapping[PinName, Text] = {
@@ -19,6 +19,15 @@ NEEDED_PINS: Mapping[Condition, tuple[PinName, ...]] = {
     "user_and_admin_pin": ("user", "admin"),
 }
 
+PURPOSE_WORDS: Mapping[Purpose, Text] = {
+    "signature": Text("签名", "signature"),
+    "encryption": Text("加密", "encryption"),
+}
+CERTIFICATE_WORDS: Mapping[Purpose, Text] = {
+    purpose: Text(f"{words.zh}证书", f"{words.en} certificate")
+    for purpose, words in PURPOSE_WORDS.items()
+}
+
 FREE = Text("自由", "free")
 
 _TITLES = {
@@ -26,8 +35,8 @@ _TITLES = {
     "signature_private": Text("签名私钥", "signature private key"),
     "encryption_public": Text("加密公钥", "encryption public key"),
     "encryption_private": Text("加密私钥", "encryption private key"),
-    "signature_certificate": Text("签名证书", "signature certificate"),
-    "encryption_certificate": Text("加密证书", "encryption certificate"),
+    "signature_certificate": CERTIFICATE_WORDS["signature"],
+    "encryption_certificate": CERTIFICATE_WORDS["encryption"],
 }
 
 

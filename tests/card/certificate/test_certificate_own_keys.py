@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.card.certificate.bench import ADMIN, USER, Bench, bench, envelope, scripted
+from tests.card.certificate.bench import ADMIN, READ, USER, Bench, bench, envelope, scripted
 
-from sscard_ic.base import CardError, InputError, Secret
+from sscard_ic.apdu import certificate as apdu
+from sscard_ic.base import CardError, InputError, Secret, Secretive
 from sscard_ic.card import CertificateRefused
 from sscard_ic.crypto.enveloped_key import EnvelopedKey
 from sscard_ic.crypto.sm2 import KeyPair, message_digest, provider
 from sscard_ic.profile.certificate import Purpose
-from sscard_ic.reader.connection import TransmissionProtocol
+from sscard_ic.reader.connection import Connection, TransmissionProtocol
+from sscard_ic.reader.wrappers import Wrapper
 
 PUBLIC = "32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7" + (
     "BC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0"
@@ -114,6 +116,55 @@ def test_a_session_key_of_another_length(loaded: Bench, pair: KeyPair) -> None:
     with pytest.raises(CardError, match="24 bytes, not 16"):
         loaded.application.import_encryption_key(longer)
     assert "804A0210" not in loaded.heads()
+
+
+class Refusing(Wrapper):
+    """Refuses one command, and knows why not."""
+
+    def __init__(self, inner: Connection, instruction: int) -> None:
+        super().__init__(inner)
+        self._instruction = instruction
+
+    def transmit(self, command: Secretive) -> bytes:
+        raw = command.reveal() if isinstance(command, Secret) else bytes(command)
+        return b"\x6f\x00" if raw[1] == self._instruction else self.inner.transmit(command)
+
+
+def test_the_session_key_is_cleared(pair: KeyPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the card takes it or not."""
+    seen: list[tuple[Secret, int]] = []
+    build = apdu.import_session_key
+
+    def listen(slot: int, session: Secret) -> Secret:
+        seen.append((session, len(session)))
+        return build(slot, session)
+
+    monkeypatch.setattr(apdu, "import_session_key", listen)
+    made = bench()
+    made.application.verify_pin("user", USER)
+    wrapped = envelope(made.application.generate_key(), pair)
+    made.application.import_encryption_key(wrapped)
+    made.wire.inner = Refusing(made.wire.inner, 0x4A)
+    with pytest.raises(CardError):
+        made.application.import_encryption_key(wrapped)
+    assert [length for _, length in seen] == [16, 16]
+    assert [session.reveal() for session, _ in seen] == [b"", b""]
+
+
+def test_a_key_pair_whose_public_key_could_not_be_read() -> None:
+    """Signatures are over Z of the new key, not over that of the one before."""
+    made = bench()
+    made.application.verify_pin("user", USER)
+    made.application.generate_key()
+    card = made.wire.inner
+    made.wire.inner = Refusing(card, READ)
+    with pytest.raises(CardError):
+        made.application.generate_key()
+    made.wire.inner = card
+    signature = made.application.sign(b"words")
+    public = made.application.public_key("signature")
+    assert public is not None
+    assert provider().verify(public, message_digest(public, b"words"), signature)
 
 
 def test_sign(loaded: Bench) -> None:

@@ -10,6 +10,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from tests.support.sm2_pem import private_to_pem
+
 from sscard_ic.crypto.certificates import (
     Certificate,
     DistinguishedName,
@@ -18,7 +20,6 @@ from sscard_ic.crypto.certificates import (
     build_certificate,
 )
 from sscard_ic.crypto.sm2 import DEFAULT_USER_ID, KeyPair, provider
-from sscard_ic.crypto.sm2.forms import private_to_pem
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2036, 1, 1, tzinfo=UTC)
@@ -143,4 +144,4 @@ def opened(folder: Path, command: str) -> str:
 
 def write_key(path: Path, party: Party) -> None:
     """A private key of a test, for the openssl command."""
-    path.write_bytes(private_to_pem(party.pair).reveal())
+    path.write_bytes(private_to_pem(party.pair))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from tests.crypto.certificates.pki import END, HOLDER, START, altered, pki, resi
 
 from sscard_ic.codec.tlv import encode_ber
 from sscard_ic.crypto.certificates import Certificate, CertificateError, DistinguishedName, der
+from sscard_ic.crypto.certificates.pem import from_pem
 from sscard_ic.crypto.sm2 import Sm2Error
 
 CARD = pki().card_certificate
@@ -321,3 +323,47 @@ def test_no_cut_or_spliced_certificate_goes_unnoticed(at: int, until: int, put: 
 
 def test_the_dates_are_what_they_were() -> None:
     assert (CARD.not_before, CARD.not_after) == (START, END)
+
+
+def test_an_oid_that_is_too_long() -> None:
+    """Python refuses to write numbers of thousands of digits, with an error of its own."""
+    longest = b"\x2a" + b"\xff" * 62 + b"\x01"
+    assert der.read_oid(longest).startswith("1.2.")
+    with pytest.raises(der.DerError, match="too long"):
+        der.read_oid(b"\x2a" + b"\xff" * 63 + b"\x01")
+    algorithm = encode_ber(0x30, encode_ber(0x06, b"\x2a" + b"\xff" * 3000 + b"\x01"))
+    content, _, signature = der.parts(CARD.der)
+    refused(der.sequence(content.whole, algorithm, signature.whole), "unreadable", "too long")
+
+
+class Counted(bytes):
+    """Bytes that tell how many of them were searched."""
+
+    searched = 0
+
+    def find(self, *arguments: Any) -> int:
+        found = super().find(*arguments)
+        start, end = arguments[1:]
+        Counted.searched += (end if found < 0 else found) - start
+        return found
+
+
+def test_blocks_that_never_end() -> None:
+    """The work grows with the file, not with its square."""
+    begun = b"-----BEGIN CERTIFICATE-----\n" * 3000
+    assert from_pem(begun, ("CERTIFICATE",)) == []
+    ends = b"-----END CERTIFICATE-----\n" * 3000
+    data = Counted(begun + CARD.pem().encode().replace(b"CERTIFICATE", b"X") + ends)
+    Counted.searched = 0
+    assert from_pem(data, ("CERTIFICATE",)) == []
+    assert from_pem(data, ("X",)) == [CARD.der]
+    assert Counted.searched <= 2 * len(data)
+
+
+def test_blocks_of_other_labels_are_passed_over() -> None:
+    text = CARD.pem().encode()
+    other = text.replace(b"CERTIFICATE", b"EC PARAMETERS")
+    begun = b"-----BEGIN EC PARAMETERS-----\n"
+    ended = b"-----END EC PARAMETERS-----\n"
+    data = other + begun + text + ended + text + b"-----END \xff-----" + text
+    assert from_pem(data, ("CERTIFICATE",)) == 3 * [CARD.der]

@@ -167,6 +167,25 @@ def test_secrets_are_wiped() -> None:
         assert not any(any(bytes(_LIBRARY.ffi.buffer(buffer))) for buffer, _ in watched.wiped)
 
 
+def test_a_private_key_is_computed_with_in_constant_time() -> None:
+    """OpenSSL is asked for it before the number meets the point; whether it obeys is its own."""
+    told: list[tuple[str, Any]] = []
+    functions = _LIBRARY.functions
+
+    def flag(number: Any, flags: int) -> None:
+        told.append(("constant time" if flags == 0x04 else "other", number))
+        functions.BN_set_flags(number, flags)
+
+    def multiply(group: Any, point: Any, number: Any, *others: Any) -> Any:
+        told.append(("multiply", number))
+        return functions.EC_POINT_mul(group, point, number, *others)
+
+    watched = _Watched(BN_set_flags=flag, EC_POINT_mul=multiply)
+    assert ByOpenssl(watched.library).public_of(PAIR.private) == PAIR.public
+    assert [what for what, _ in told] == ["constant time", "multiply"]
+    assert told[0][1] == told[1][1]
+
+
 def test_errors_of_others_stay_and_ours_go() -> None:
     ffi = FFI()
     ffi.cdef("""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.sm2_backends import PAIR, both
+from tests.support.sm2_pem import private_from_pem, private_to_der, private_to_pem, public_from_pem
 
-from sscard_ic.base.secret import Secret
 from sscard_ic.crypto.sm2 import Sm2, forms, message_digest
 
 _MESSAGE = b"a file that is signed"
@@ -22,7 +22,7 @@ def _openssl(*arguments: str) -> bytes:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The test key pair in PEM, and a message."""
-    (tmp_path / "private.pem").write_bytes(forms.private_to_pem(PAIR).reveal())
+    (tmp_path / "private.pem").write_bytes(private_to_pem(PAIR))
     (tmp_path / "public.pem").write_text(forms.public_to_pem(PAIR.public))
     (tmp_path / "message").write_bytes(_MESSAGE)
     return tmp_path
@@ -69,9 +69,9 @@ def test_its_files_are_ours(folder: Path) -> None:
     private = f"{folder}/private.pem"
     # Written anew by openssl: the same bytes.
     pem = _openssl("pkcs8", "-topk8", "-nocrypt", "-in", private)
-    assert pem == forms.private_to_pem(PAIR).reveal()
+    assert pem == private_to_pem(PAIR)
     der = _openssl("pkcs8", "-topk8", "-nocrypt", "-in", private, "-outform", "DER")
-    assert der == forms.private_to_pkcs8(PAIR).reveal()
+    assert der == private_to_der(PAIR)
     assert _openssl("pkey", "-in", private, "-pubout").decode() == forms.public_to_pem(PAIR.public)
     spki = _openssl("pkey", "-in", private, "-pubout", "-outform", "DER")
     assert spki == forms.public_to_spki(PAIR.public)
@@ -81,6 +81,6 @@ def test_its_files_are_ours(folder: Path) -> None:
 def test_its_key_is_read(sm2: Sm2, tmp_path: Path) -> None:
     path = tmp_path / "made.pem"
     path.write_bytes(_openssl("genpkey", "-algorithm", "SM2"))
-    private = forms.private_from_pem(Secret(path.read_bytes()))
+    private = private_from_pem(path.read_bytes())
     told = _openssl("pkey", "-in", str(path), "-pubout").decode()
-    assert sm2.public_of(private) == forms.public_from_pem(told)
+    assert sm2.public_of(private) == public_from_pem(told)

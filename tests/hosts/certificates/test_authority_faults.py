@@ -10,7 +10,9 @@ import json
 import logging
 import pickle
 import socket
+import threading
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -199,7 +201,15 @@ def test_words_are_not_shown_by_default() -> None:
         ("系统维护中", "“系统维护中”"),
         (f"{NAME} 的号码 {NUMBER} 不对", "“‹…› 的号码 ‹…› 不对”"),
         (f"卡号{CARD_NUMBER.lower()}已用", "“卡号‹…›已用”"),
-        (f"PIN {PIN}, key {FIELDS['zkmy']}", "“PIN ‹…›, key ‹…›”"),
+        (f"PIN {PIN}, key {FIELDS['zkmy']}", "“‹…›”"),
+        ("身份证110 105 194 912 310 02X有误", "“身份证‹…›有误”"),
+        ("身份证 1-1-0-1.0/5\u200b19, 有误", "“身份证 ‹…›, 有误”"),
+        ("号码１１０　１０５有误", "“号码‹…›有误”"),
+        ("号码١١٠ ١٠٥有误", "“号码‹…›有误”"),
+        ("AB 12 c 34 - E5:6", "“‹…›”"),
+        ("第3步，错误 10 2 8，请重试", "“第3步,错误 10 2 8,请重试”"),
+        ("阿依古丽·买买提 不符", "“‹…›·‹…› 不符”"),
+        ("买买提 不符, 阿依古丽已注销", "“‹…› 不符, ‹…›已注销”"),
         (FIELDS["qmzs"], "“‹…›”"),
         ("\x1b[31m红\r\n色", "“ [31m红 色”".replace(" [", "[")),
         ("维护" * 150, "护…”"),
@@ -209,8 +219,10 @@ def test_words_are_not_shown_by_default() -> None:
 )
 def test_words_that_are_shown(words: Any, shown: str) -> None:
     form = AnswerForm(message="errtext")
-    error, _ = failure(answers(refusal("10032", errtext=words)), answer=form)
-    assert shown in error.what.zh
+    request = request_for(CARD, name=f"{NAME}·阿依古丽.买买提")
+    refused = AnswerReader(form, request, "here").refusal(refusal("10032", errtext=words))
+    assert refused is not None
+    assert shown in refused.what.zh
 
 
 # ── Answers that are none ────────────────────────────────────────────────────────────────────
@@ -274,6 +286,11 @@ def test_answers_that_are_none(body: bytes, words: str) -> None:
         ({"envelope": "a.b"}, document(a={"b": []}), "lacks the field a.b"),
         ({"status": "head.code"}, document(), "lacks the field head.code"),
         ({"certificate_coding": "pem"}, document(), "its field qmzs"),
+        (
+            {"certificate_coding": "pem"},
+            document().replace(FIELDS["qmzs"].encode(), rb"-----BEGIN \ud800"),
+            "its field qmzs",
+        ),
         ({"control_key_coding": "ascii"}, document(), "its field zkmy"),
         ({"control_key_coding": "ascii"}, document(zkmy="不" * 16), "its field zkmy"),
     ],
@@ -392,6 +409,38 @@ def test_half_an_answer_in_time() -> None:
 
     error, sent = failure(starts, starts, read_timeout=0.1)
     assert (error.kind, sent) == ("timeout", 1)
+
+
+@pytest.mark.parametrize(
+    "began", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b""]
+)
+def test_an_answer_in_drops(began: bytes) -> None:
+    """Every drop comes in time, the answer does not."""
+    left = threading.Event()
+
+    def drips(connection: socket.socket) -> None:
+        connection.sendall(began)
+        connection.settimeout(0.02)
+        for _ in range(250):
+            connection.sendall(b"X-A: b\r\n")
+            with suppress(TimeoutError):
+                connection.recv(1)  # ends when the other side leaves
+                left.set()
+                return
+
+    error, sent = failure(drips, drips, read_timeout=0.2)
+    assert (error.kind, error.again, sent) == ("timeout", True, 1)
+    assert left.is_set()
+
+
+def test_cookies_are_not_kept() -> None:
+    """What one holder's answer sets is not sent with the next one's request."""
+    cookie = "Set-Cookie: who=somebody; Path=/\r\n"
+    with HttpStub(answers(WHOLE, more=cookie), answers(WHOLE)) as stub:
+        asked = authority(stub.url)
+        asked.register(REQUEST)
+        asked.register(REQUEST)
+    assert [request.fields.get("cookie") for request in stub.asked] == [None, None]
 
 
 def test_nobody_there() -> None:

@@ -6,6 +6,7 @@ import ssl
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.certificate_requests import request_for
 from tests.support.tls_stub import Deed, TlsStub, answers, shakes_hands, speaks_http
 
 from sscard_ic.base import SscardError
+from sscard_ic.hosts import authority_transport
 from sscard_ic.hosts.authority_answers import grant_answer
 from sscard_ic.hosts.authority_errors import HttpAuthorityError
 from sscard_ic.hosts.certificate_settings import AnswerForm, HttpAuthoritySettings
@@ -146,6 +148,22 @@ def test_files_that_cannot_be_used(
 def test_a_key_that_is_not_of_the_certificate(files: ThrowawayFiles, other: ThrowawayFiles) -> None:
     with pytest.raises(HttpAuthorityError, match="do not belong together"):
         authority("https://127.0.0.1:1/", files, client_key=other.client_key)
+
+
+def test_tls_before_1_2_is_refused(files: ThrowawayFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine's OpenSSL allows by itself."""
+
+    def lax(protocol: int) -> ssl.SSLContext:
+        context = ssl.SSLContext(protocol)
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        return context
+
+    names = vars(ssl) | {"SSLContext": lax}
+    monkeypatch.setattr(authority_transport, "ssl", SimpleNamespace(**names))
+    settings = HttpAuthoritySettings(
+        url="https://127.0.0.1:1/", environment="test", ca_file=files.ca
+    )
+    assert authority_transport.tls_context(settings).minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_without_httpx(files: ThrowawayFiles, monkeypatch: pytest.MonkeyPatch) -> None:

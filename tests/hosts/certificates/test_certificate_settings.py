@@ -33,6 +33,7 @@ from sscard_ic.hosts.certificate_settings import (
     RequestForm,
 )
 from sscard_ic.hosts.http_authority import HttpAuthority
+from sscard_ic.hosts.published_authority import published_certificates, published_root
 from sscard_ic.hosts.test_authority import TestAuthority
 from sscard_ic.profile.certificate import CertificateContents
 
@@ -291,12 +292,19 @@ def test_production_does_not_trust_the_published_ca(roots: tuple[Path, Path], na
 def test_production_does_not_trust_another_certificate_of_a_published_key(
     roots: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    from sscard_ic.hosts.published_authority import published_root
-
     disguised = tmp_path / "disguised.der"
     disguised.write_bytes(_root(published_root().pair))
     with pytest.raises(InputError, match="whose keys are published"):
         open_authority(_http(*roots, disguised, environment="production"), "production")
+
+
+def test_whom_settings_trust(roots: tuple[Path, Path]) -> None:
+    """The test CA is trusted for test cards alone, and only where nobody else is named."""
+    named = trusted_certificates(_http(*roots), "production")
+    assert len(named) == 2
+    assert trusted_certificates(_http(*roots), "test") == named
+    assert trusted_certificates(CertificatesSettings(), "test") == published_certificates()
+    assert trusted_certificates(CertificatesSettings(), "production") == ()
 
 
 @pytest.mark.parametrize(
@@ -315,7 +323,7 @@ def test_files_that_nobody_can_trust(tmp_path: Path, content: bytes | None, word
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(InputError, match=words) as caught:
-        trusted_certificates(_http(file))
+        trusted_certificates(_http(file), "test")
     assert caught.value.where == str(file)
     assert caught.value.hint is not None
     assert "trust takes" in caught.value.hint.en

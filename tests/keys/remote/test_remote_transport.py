@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +35,7 @@ from sscard_ic.hosts.server import ServerCertificates
 from sscard_ic.hosts.throwaway import ThrowawayAuthority, ThrowawayFiles, throwaway_files
 from sscard_ic.keys import CardKey
 from sscard_ic.keys.medical import Purchase
+from sscard_ic.keys.remote import bounded
 from sscard_ic.keys.remote.client import RemoteHsm
 from sscard_ic.keys.remote.errors import RefusedError, RemoteError
 from sscard_ic.keys.remote.posting import LONGEST_ANSWER
@@ -219,6 +224,52 @@ def test_a_service_that_never_answers(
 ) -> None:
     error, stub = _failure(files, *9 * [stays_mute], ask=ask, read_timeout=0.1)
     assert (error.kind, stub.connections) == ("timeout", 1)
+
+
+@pytest.mark.parametrize("ask", [authentication, debit])
+def test_a_reply_in_drops(files: ThrowawayFiles, ask: Callable[[RemoteHsm], Any]) -> None:
+    """Every drop comes in time, the reply does not."""
+    left = threading.Event()
+
+    def drips(stub: TlsStub, connection: socket.socket) -> None:
+        with stub.context.wrap_socket(connection, server_side=True) as secure:
+            stub.read_request(secure)
+            secure.sendall(b"HTTP/1.1 200 OK\r\n")
+            secure.settimeout(0.02)
+            for _ in range(250):
+                secure.sendall(b"X-A: b\r\n")
+                with suppress(TimeoutError):
+                    secure.recv(1)  # ends when the other side leaves
+                    left.set()
+                    return
+
+    error, stub = _failure(files, drips, drips, ask=ask, read_timeout=0.2)
+    assert (error.kind, stub.connections) == ("timeout", 1)
+    assert left.is_set()
+
+
+def test_each_request_has_its_own_time(
+    files: ThrowawayFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not that of the connection, which rests between two of them."""
+    rested = 0.0
+    now = SimpleNamespace(monotonic=lambda: time.monotonic() + rested)
+    monkeypatch.setattr(bounded, "time", now)
+    lasting = answers(REPLIES[authentication], REPLIES[authentication])
+    with TlsStub(files.server, lasting) as stub, client_of(stub.url, files) as hsm:
+        first = authentication(hsm)
+        rested = 10_000.0
+        assert authentication(hsm) == first
+    assert stub.connections == 1
+
+
+def test_cookies_are_not_kept(files: ThrowawayFiles) -> None:
+    reply = REPLIES[authentication]
+    both = answers(reply, reply, more=b"Set-Cookie: who=somebody; Path=/\r\n")
+    with TlsStub(files.server, both) as stub, client_of(stub.url, files) as hsm:
+        authentication(hsm)
+        authentication(hsm)
+    assert [b"cookie" in head for head in stub.heads] == [False, False]
 
 
 def test_a_service_that_never_shakes_hands(files: ThrowawayFiles) -> None:

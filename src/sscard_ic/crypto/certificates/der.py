@@ -16,6 +16,8 @@ SEQUENCE, SET = 0x30, 0x31
 
 _LAST_UTC_YEAR = 2049
 """Later years are written as GeneralizedTime (RFC 5280 §4.1.2.5)."""
+_LONGEST_OID = 64
+"""Bytes. Those in use have about ten; Python does not write numbers of thousands of digits."""
 
 
 class DerError(ValueError):
@@ -125,6 +127,8 @@ def read_oid(value: bytes) -> str:
     """The contents of an OBJECT IDENTIFIER in dotted form."""
     if not value or value[-1] & 0x80:
         raise DerError("对象标识符不完整", "an object identifier is cut")
+    if len(value) > _LONGEST_OID:
+        raise DerError("对象标识符过长", "an object identifier is too long")
     arcs = []
     arc = 0
     fresh = True

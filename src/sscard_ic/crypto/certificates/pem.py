@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from sscard_ic.crypto.certificates.errors import unreadable
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_END = re.compile(rb"-----END ([A-Z0-9 ]{1,64})-----")
 _LINE = 64
 
 
@@ -24,9 +24,7 @@ def from_pem(data: bytes, labels: Collection[str]) -> list[bytes]:
 
     Raises :class:`CertificateError` when the Base64 of one is wrong.
     """
-    return [
-        _decoded(body) for label, body in _BLOCK.findall(data) if label.decode("ascii") in labels
-    ]
+    return [_decoded(body) for label, body in _blocks(data) if label.decode("ascii") in labels]
 
 
 def to_pem(label: str, data: bytes) -> str:
@@ -34,6 +32,20 @@ def to_pem(label: str, data: bytes) -> str:
     text = base64.b64encode(data).decode("ascii")
     lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
     return "\n".join((f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""))
+
+
+def _blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Label and body of each block: what lies between an END and the BEGIN of its label before it.
+
+    No byte is looked at more than a few times, however many lines begin blocks that never end.
+    """
+    at = 0
+    for end in _END.finditer(data):
+        begin = b"-----BEGIN %b-----" % end[1]
+        start = data.find(begin, at, end.start())
+        if start >= 0:
+            yield end[1], data[start + len(begin) : end.start()]
+        at = end.end()
 
 
 def _decoded(body: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """SM2 (GB/T 32918) by a library of the machine, and the digests that it signs.
 
-Keys, signatures and ciphertexts as DER and PEM: :mod:`sscard_ic.crypto.sm2.forms`.
+Public keys, signatures and ciphertexts as DER and PEM: :mod:`sscard_ic.crypto.sm2.forms`.
 """
 
 from sscard_ic.crypto.sm2.identity import message_digest, z_value

@@ -6,9 +6,9 @@ Shared by all that ask another machine. Needs the extra ``remote`` (httpx).
 from __future__ import annotations
 
 import ssl
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 from sscard_ic.base.secret import Secret
@@ -37,53 +37,77 @@ class Answer:
     body: bytes
 
 
+def open_client(
+    context: ssl.SSLContext | None,
+    *,
+    connect_timeout: float,
+    read_timeout: float,
+    lasting: bool,
+    headers: Mapping[str, str],
+) -> httpx.Client:
+    """A client that heeds nothing but these: no proxies, no redirects, no cookies.
+
+    ``context`` is needed for https; ``read_timeout`` bounds the time from a request to the whole of
+    its answer; without ``lasting`` each request has a connection of its own. Raises ImportError
+    without httpx.
+    """
+    import httpx
+
+    from sscard_ic.keys.remote.bounded import BoundedTransport
+
+    return httpx.Client(
+        transport=BoundedTransport(context, read_timeout, lasting=lasting),
+        trust_env=False,
+        follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        timeout=httpx.Timeout(read_timeout, connect=connect_timeout),
+        headers={**headers, "Accept-Encoding": "identity"},
+    )
+
+
 def post(
     client: httpx.Client,
     url: str,
     body: Secret,
     *,
-    patience: float,
     again: frozenset[RemoteKind],
     retries: int,
 ) -> Answer | RemoteKind:
-    """What comes back for ``body`` within ``patience`` seconds, or why nothing does.
+    """What comes back for ``body``, or why nothing does.
 
     After a failure of a kind in ``again`` the request is sent again, at most ``retries`` times.
     """
     left = retries
-    while isinstance(found := _once(client, url, body, patience), str):
+    while isinstance(found := _once(client, url, body), str):
         if found not in again or not left:
             break
         left -= 1
     return found
 
 
-def _once(client: httpx.Client, url: str, body: Secret, patience: float) -> Answer | RemoteKind:
-    """One attempt; the errors of httpx know the request, so that none of them is kept."""
-    import httpx
+def _once(client: httpx.Client, url: str, body: Secret) -> Answer | RemoteKind:
+    """One attempt; the errors of the library are not kept, they may know the request."""
+    from sscard_ic.keys.remote.bounded import FAILURES
 
     try:
-        return _exchange(client, url, body, patience)
-    except httpx.HTTPError as error:
+        return _exchange(client, url, body)
+    except FAILURES as error:
         return _failure_kind(error)
 
 
-def _exchange(client: httpx.Client, url: str, body: Secret, patience: float) -> Answer | RemoteKind:
-    last = time.monotonic() + patience
+def _exchange(client: httpx.Client, url: str, body: Secret) -> Answer | RemoteKind:
     with client.stream("POST", url, content=body.reveal()) as response:
         content = bytearray()
         for part in response.iter_raw():
             content += part
             if len(content) > LONGEST_ANSWER:
                 return "reply"
-            if time.monotonic() > last:
-                return "timeout"
         return Answer(response.status_code, bytes(content))
 
 
 def _failure_kind(error: Exception) -> RemoteKind:
-    """What an error of httpx means, by the errors that it came from."""
-    import httpx
+    """What an error of the library means, by the errors that it came from."""
+    import httpcore
 
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -91,13 +115,15 @@ def _failure_kind(error: Exception) -> RemoteKind:
                 return "wrong_host"
             return "service_expired" if cause.verify_code in _OUT_OF_DATE else "untrusted"
         if isinstance(cause, ssl.SSLError):
-            return _tls_kind(cause.reason or "", connecting=isinstance(error, httpx.ConnectError))
-    if isinstance(error, httpx.TimeoutException):
+            return _tls_kind(
+                cause.reason or "", connecting=isinstance(error, httpcore.ConnectError)
+            )
+    if isinstance(error, httpcore.TimeoutException):
         # Connecting again is harmless, but who waits has waited long enough.
         return "timeout"
-    if isinstance(error, httpx.RemoteProtocolError) and "connect" not in str(error):
+    if isinstance(error, httpcore.RemoteProtocolError) and "connect" not in str(error):
         return "reply"
-    return "unreachable" if isinstance(error, httpx.ConnectError) else "closed"
+    return "unreachable" if isinstance(error, httpcore.ConnectError) else "closed"
 
 
 def _tls_kind(reason: str, *, connecting: bool) -> RemoteKind:

@@ -87,7 +87,7 @@ class RemoteSettings(Section):
     connect_timeout: float = Field(default=5.0, gt=0, le=120)
     """Seconds until a connection stands."""
     read_timeout: float = Field(default=15.0, gt=0, le=120)
-    """Seconds until a reply begins; once it has, until it is whole."""
+    """Seconds from a request to the whole of its reply."""
     retries: int = Field(default=2, ge=0, le=5)
     """How often a request is sent again after a connection failed, where that is safe."""
     addresses: Annotated[dict[str, str], BeforeValidator(_addresses)] = Field(default={})

@@ -14,7 +14,13 @@ from sscard_ic.base.errors import SscardError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.keys.remote.certificates import OwnCertificate, tls_context
 from sscard_ic.keys.remote.errors import RemoteError, RemoteKind
-from sscard_ic.keys.remote.posting import BEFORE_SENDING, MAY_HAVE_ARRIVED, Answer, post
+from sscard_ic.keys.remote.posting import (
+    BEFORE_SENDING,
+    MAY_HAVE_ARRIVED,
+    Answer,
+    open_client,
+    post,
+)
 from sscard_ic.keys.remote.settings import RemoteSettings
 
 if TYPE_CHECKING:
@@ -90,17 +96,13 @@ class HttpsTransport:
     """
 
     def __init__(self, settings: RemoteSettings, clock: Clock) -> None:
-        try:
-            import httpx
-        except ImportError:
-            raise _without_httpx() from None
         self._settings = settings
         self._clock = clock
         self._own = OwnCertificate.read(settings.certificate)
         context = tls_context(settings)
-        self._lasting = _client(settings, context, httpx.Limits())
+        self._lasting = _client(settings, context, lasting=True)
         # A connection that has rested may be dead: what is sent once only gets one of its own.
-        self._single = _client(settings, context, httpx.Limits(max_keepalive_connections=0))
+        self._single = _client(settings, context, lasting=False)
 
     @property
     def place(self) -> str:
@@ -119,7 +121,6 @@ class HttpsTransport:
             self._lasting if repeatable else self._single,
             self.place,
             body,
-            patience=self._settings.read_timeout,
             again=BEFORE_SENDING | MAY_HAVE_ARRIVED if repeatable else BEFORE_SENDING,
             retries=self._settings.retries,
         )
@@ -133,27 +134,25 @@ class HttpsTransport:
         self._single.close()
 
 
-def _client(
-    settings: RemoteSettings, context: ssl.SSLContext, limits: httpx.Limits
-) -> httpx.Client:
-    import httpx
-
+def _client(settings: RemoteSettings, context: ssl.SSLContext, *, lasting: bool) -> httpx.Client:
     kind = "application/xml" if settings.form == "xml" else "text/plain"
-    return httpx.Client(
-        verify=context,
-        trust_env=False,
-        follow_redirects=False,
-        limits=limits,
-        timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-        headers={"Content-Type": f"{kind}; charset=utf-8", "Accept-Encoding": "identity"},
-    )
+    try:
+        return open_client(
+            context,
+            connect_timeout=settings.connect_timeout,
+            read_timeout=settings.read_timeout,
+            lasting=lasting,
+            headers={"Content-Type": f"{kind}; charset=utf-8"},
+        )
+    except ImportError:
+        raise _without_httpx() from None
 
 
 def _without_httpx() -> SscardError:
     return SscardError(
         Text("未安装 httpx，不能使用远程加密机", "httpx is not installed: no remote HSM"),
         hint=Text(
-            "pip install 'sscard-ic[remote]'（源码目录中：make hsm）",
-            "pip install 'sscard-ic[remote]' (in a clone: make hsm)",
+            "pip install 'sscard-ic[remote]'（源码目录中：make remote）",
+            "pip install 'sscard-ic[remote]' (in a clone: make remote)",
         ),
     )
