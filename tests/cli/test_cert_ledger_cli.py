@@ -67,28 +67,38 @@ def test_the_card_bears_its_certificates(card: CertBench) -> None:
 
 def test_renewal_with_what_the_ledger_has(card: CertBench) -> None:
     before = card.done("show")["signature"]["certificate"]["serial"]
-    found = card.done("load")
+    assert "--renew" in card.error("load")["hint"]
+    found = card.done("load", "--renew")
     assert found["kept"].endswith(":1"), "batch and row"
     assert not card.kept()
     assert card.done("show")["signature"]["certificate"]["serial"] != before
     assert journal(card) == [(Step.CERTIFY, Phase.BEGIN), (Step.CERTIFY, Phase.END)]
-    assert card.done("load")["loaded"] is True, "and once more, with what was kept now"
+    assert card.done("load", "--renew")["loaded"] is True, "and once more, with what was kept now"
 
 
 def test_an_interrupted_renewal_goes_on(card: CertBench) -> None:
     card.fault("torn-after", "--after", "11")
-    assert card.run("load").exit_code == 1
+    batch = SAMPLES["urumqi"].stem
+    broken = card.run("load", "--renew")
+    assert broken.exit_code == 1
+    assert f"are kept in the ledger, batch {batch} row 1, and not loaded whole" in broken.stderr
     assert journal(card) == [(Step.CERTIFY, Phase.BEGIN)]
     assert card.done("load")["resumed"] is True
     assert set(card.tries().values()) == {6}
+    renewed = card.run("load", "--renew", SSCARD_LANG="zh")
+    assert f"保存在 台账（批次 {batch} 第 1 行）" in renewed.stderr
+    card.fault("torn-after", "--after", "11")
+    assert f"已保存在 台账（批次 {batch} 第 1 行）" in (
+        card.run("load", "--renew", SSCARD_LANG="zh").stderr
+    )
 
 
 def test_another_ledger_does_not_know_it(card: CertBench) -> None:
     """The published values are not those of a card that a batch has made."""
     shutil.move(card.home / "ledger.db", card.folder / "elsewhere.db")
-    error = card.error("load")
+    error = card.error("load", "--renew")
     assert "--ledger" in error["hint"]
-    words = ("load", "--ledger", str(card.folder / "elsewhere.db"))
+    words = ("load", "--renew", "--ledger", str(card.folder / "elsewhere.db"))
     assert card.done(*words)["kept"].endswith(":1")
 
 
@@ -112,7 +122,7 @@ def test_the_administrator_pin_changes_in_the_ledger(card: CertBench) -> None:
     found = card.done("pin", "--admin", SSCARD_ADMIN_PIN=pin, SSCARD_NEW_PIN="87654321")
     assert found["kept"] is True
     assert card.secrets()[0] == "87654321"
-    assert card.done("load")["loaded"] is True
+    assert card.done("load", "--renew")["loaded"] is True
     pins = [(Step.CERTIFY, Phase.BEGIN), (Step.CERTIFY, Phase.END)]
     assert journal(card)[:2] == pins
     with Ledger.open(card.home / "ledger.db") as ledger:

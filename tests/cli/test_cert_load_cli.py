@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partialmethod
 from typing import Any
 
 import pytest
@@ -16,10 +18,12 @@ from tests.support.wrong_authorities import Fault, WrongAuthority
 
 from sscard_ic.cli import cert_load
 from sscard_ic.cli.cert_trust import environment_of
+from sscard_ic.crypto.certificates import Certificate
 from sscard_ic.hosts.authority_server import AuthorityServer
 from sscard_ic.hosts.certificate_authority import CertificateRequest
 from sscard_ic.hosts.test_authority import TestAuthority
 from sscard_ic.keys.certificate_grant import CertificateGrant
+from sscard_ic.lifecycle.certificates import AskedCard
 
 
 @pytest.fixture
@@ -35,6 +39,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(TestAuthority, "register", watched)
     return opened
+
+
+def _at(
+    card: AskedCard,
+    at: datetime,
+    valid_until: Callable[[AskedCard, datetime], datetime | None],
+    _now: datetime,
+) -> datetime | None:
+    """What a card says at another time."""
+    return valid_until(card, at)
 
 
 class TestKeygen:
@@ -166,10 +180,10 @@ class TestLoad:
         found = bench.done("load")
         [kept] = bench.kept()
         assert set(found) == {
-            *("loaded", "resumed", "kept", "initial_user_pin"),
+            *("loaded", "resumed", "renewed", "kept", "initial_user_pin"),
             *("signature", "encryption", "profile"),
         }
-        assert (found["loaded"], found["resumed"]) == (True, False)
+        assert (found["loaded"], found["resumed"], found["renewed"]) == (True, False, False)
         assert found["kept"] == str(kept)
         assert found["initial_user_pin"] is True
         shown = bench.done("show")
@@ -195,7 +209,7 @@ class TestLoad:
 
     def test_renewal_knows_what_the_card_is_locked_with(self, loaded: CertBench) -> None:
         before = loaded.secrets()
-        assert loaded.done("load")["resumed"] is False
+        assert loaded.done("load", "--renew")["resumed"] is False
         assert loaded.secrets() != before
         loaded.done("keygen", "--replace")
         loaded.done("load")
@@ -221,6 +235,55 @@ class TestLoad:
         assert "no social security application" in error["message"]
 
 
+class TestRenewal:
+    """Valid certificates are not replaced by mistake."""
+
+    def test_only_when_asked_for(self, loaded: CertBench, asked: list[str]) -> None:
+        before = loaded.done("show")
+        day = before["signature"]["certificate"]["not_after"][:10]
+        kept = loaded.grant()
+        error = loaded.error("load")
+        assert error["message"] == f"the card bears valid certificates (until {day})"
+        assert "--renew" in error["hint"]
+        told = loaded.run("load", SSCARD_LANG="zh").stderr
+        assert f"卡上已有有效证书（至 {day}）" in told
+        assert "--renew" in told
+        assert not asked
+        assert loaded.grant() == kept
+        assert loaded.done("show") == before
+        result = loaded.run("load", "--renew", "--json")
+        assert f"renewing: the card bears certificates valid until {day}" in result.stderr
+        assert json.loads(result.stdout)["renewed"] is True
+        assert f"换发：卡上证书有效期至 {day}" in (
+            loaded.run("load", "--renew", SSCARD_LANG="zh").stderr
+        )
+
+    def test_an_answer_in_a_file(self, loaded: CertBench) -> None:
+        answer = str(loaded.answer(TestAuthority()))
+        assert "--renew" in loaded.error("load", "--answer", answer)["hint"]
+        assert loaded.done("load", "--renew", "--answer", answer)["renewed"] is True
+
+    def test_certificates_for_another_key(self, loaded: CertBench) -> None:
+        loaded.done("keygen", "--replace")
+        assert loaded.done("load")["renewed"] is False
+
+    def test_certificates_that_have_expired(
+        self, loaded: CertBench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        later = datetime.now(UTC) + timedelta(days=20 * 365)
+        monkeypatch.setattr(
+            AskedCard, "valid_until", partialmethod(_at, later, AskedCard.valid_until)
+        )
+        result = loaded.run("load", "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["renewed"] is False
+        assert "renewing" not in result.stderr
+
+    def test_no_renewal_of_a_bare_card(self, bench: CertBench) -> None:
+        """Asking for it where there is nothing to renew does no harm."""
+        assert bench.done("load", "--renew")["renewed"] is False
+
+
 class TestInterrupted:
     @pytest.mark.parametrize("kind", ["torn-before", "torn-after"])
     @pytest.mark.parametrize("writes", [0, 3, 10, 11, 12, 17])
@@ -228,11 +291,13 @@ class TestInterrupted:
         self, loaded: CertBench, asked: list[str], kind: str, writes: int
     ) -> None:
         loaded.fault(kind, "--after", str(writes))
-        broken = loaded.run("load")
+        broken = loaded.run("load", "--renew")
         assert broken.exit_code == 1, broken.output
         assert "run the command again to continue" in broken.stderr
         assert asked == ["asked"]
         kept = loaded.grant()
+        for der in (kept.grant.signature_certificate, kept.grant.encryption_certificate):
+            assert f"certificate {Certificate.parse(der).number} " in broken.stderr
         assert not kept.loaded
         assert len(kept.locks.admin_pin.values) <= 2
         again = loaded.run("load", "--json")
@@ -253,7 +318,7 @@ class TestInterrupted:
     def test_another_key_pair_in_between(self, loaded: CertBench, asked: list[str]) -> None:
         """What was granted for the old one is of no use, but may have locked the card."""
         loaded.fault("torn-after", "--after", "11")
-        assert loaded.run("load").exit_code == 1
+        assert loaded.run("load", "--renew").exit_code == 1
         loaded.done("keygen", "--replace")
         assert loaded.done("load")["resumed"] is False
         assert asked == ["asked", "asked"]
@@ -262,12 +327,12 @@ class TestInterrupted:
     def test_with_the_answer_in_a_file(self, loaded: CertBench) -> None:
         answer = str(loaded.answer(TestAuthority()))
         loaded.fault("torn-after", "--after", "11")
-        assert loaded.run("load", "--answer", answer).exit_code == 1
+        assert loaded.run("load", "--renew", "--answer", answer).exit_code == 1
         assert loaded.done("load", "--answer", answer)["loaded"] is True
 
     def test_another_vault_cannot_go_on(self, loaded: CertBench) -> None:
         loaded.fault("torn-after", "--after", "3")
-        assert loaded.run("load").exit_code == 1
+        assert loaded.run("load", "--renew").exit_code == 1
         (loaded.home / "vault.json").unlink()
         assert loaded.sscard("keys", "init", "--test").exit_code == 0
         error = loaded.error("load")
@@ -286,7 +351,7 @@ class TestStrangeCard:
 
     def test_the_published_values_are_wrong(self, strange: tuple[CertBench, str, str]) -> None:
         bench, pin, key = strange
-        error = bench.error("load")
+        error = bench.error("load", "--renew")
         assert "administrator PIN" in error["message"] or "admin" in error["message"]
         assert "SSCARD_ADMIN_PIN" in error["hint"]
         assert bench.tries()["admin_pin"] == 5
@@ -301,7 +366,7 @@ class TestStrangeCard:
             "SSCARD_ADMIN_PIN_FILE": str(bench.path("admin", pin + "\n")),
             "SSCARD_CONTROL_KEY_FILE": str(bench.path("key", key.lower() + "\n")),
         }
-        assert bench.done("load", **files)["resumed"] is False
+        assert bench.done("load", "--renew", **files)["resumed"] is False
         assert set(bench.tries().values()) == {6}
 
     @pytest.mark.parametrize(
@@ -316,7 +381,7 @@ class TestStrangeCard:
         self, strange: tuple[CertBench, str, str], name: str, value: str, told: str
     ) -> None:
         bench = strange[0]
-        error = bench.error("load", **{name: value})
+        error = bench.error("load", "--renew", **{name: value})
         assert error["where"] == name
         assert told in error["message"]
         assert value not in json.dumps(error)
@@ -333,7 +398,7 @@ class TestStrangeCard:
             return "production" if len(seen) == 2 else seen[-1]
 
         monkeypatch.setattr(cert_load, "environment_of", at_second)
-        result = bench.run("load", keyboard=f"{pin}\n{key}\n")
+        result = bench.run("load", "--renew", keyboard=f"{pin}\n{key}\n")
         assert result.exit_code == 0, result.output
         assert "Administrator PIN" in result.stderr
         assert "Present control key" in result.stderr

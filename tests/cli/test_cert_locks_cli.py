@@ -33,13 +33,13 @@ def test_a_lost_grant_costs_one_try(loaded: CertBench) -> None:
     pin, key = loaded.secrets()
     loaded.kept()[0].unlink()
     for attempt in range(7):
-        result = loaded.run("load")
+        result = loaded.run("load", "--renew")
         assert result.exit_code == 1
         assert "run the command again" not in result.output
         assert "SSCARD_ADMIN_PIN" in result.output
         assert ("is not known here" in result.output) is (attempt > 0)
         assert loaded.tries()["admin_pin"] == 5
-    found = loaded.done("load", SSCARD_ADMIN_PIN=pin, SSCARD_CONTROL_KEY=key)
+    found = loaded.done("load", "--renew", SSCARD_ADMIN_PIN=pin, SSCARD_CONTROL_KEY=key)
     assert found["resumed"] is True
     assert set(loaded.tries().values()) == {6}
 
@@ -48,9 +48,9 @@ def test_what_a_person_says_never_spends_the_last_try(loaded: CertBench) -> None
     pin = loaded.secrets()[0]
     loaded.kept()[0].unlink()
     for wrong in WRONG_PINS:
-        assert loaded.run("load", SSCARD_ADMIN_PIN=wrong).exit_code == 1
+        assert loaded.run("load", "--renew", SSCARD_ADMIN_PIN=wrong).exit_code == 1
     assert loaded.tries()["admin_pin"] == 1
-    told = loaded.run("load", SSCARD_ADMIN_PIN=WRONG_PINS[-1], SSCARD_LANG="zh").stderr
+    told = loaded.run("load", "--renew", SSCARD_ADMIN_PIN=WRONG_PINS[-1], SSCARD_LANG="zh").stderr
     assert "还可试 1 次" in told
     loaded.done("pin", "--admin", SSCARD_ADMIN_PIN=pin, SSCARD_NEW_PIN="31415926")
     assert loaded.tries()["admin_pin"] == 6
@@ -60,13 +60,13 @@ def test_a_wrong_control_key_is_tried_once(loaded: CertBench) -> None:
     pin = loaded.secrets()[0]
     loaded.kept()[0].unlink()
     for _ in range(4):
-        assert loaded.run("load", SSCARD_ADMIN_PIN=pin).exit_code == 1
+        assert loaded.run("load", "--renew", SSCARD_ADMIN_PIN=pin).exit_code == 1
     left = loaded.tries()
     assert min(left.values()) == 5
     for digit in range(8):
-        loaded.run("load", SSCARD_CONTROL_KEY=f"{digit:032d}", SSCARD_ADMIN_PIN=pin)
+        loaded.run("load", "--renew", SSCARD_CONTROL_KEY=f"{digit:032d}", SSCARD_ADMIN_PIN=pin)
     assert min(loaded.tries().values()) == 1
-    assert "SSCARD_CONTROL_KEY" in loaded.error("load", SSCARD_ADMIN_PIN=pin)["hint"]
+    assert "SSCARD_CONTROL_KEY" in loaded.error("load", "--renew", SSCARD_ADMIN_PIN=pin)["hint"]
 
 
 def test_answers_that_were_never_loaded_are_no_candidates(
@@ -79,11 +79,11 @@ def test_answers_that_were_never_loaded_are_no_candidates(
         patch.setattr(CertificateApplication, "import_encryption_key", fails)
         for number in range(8):
             answer = loaded.answer(TestAuthority(), f"answer{number}.json")
-            error = loaded.error("load", "--answer", str(answer))
+            error = loaded.error("load", "--renew", "--answer", str(answer))
             assert "import refused" in error["message"]
             assert loaded.tries()["admin_pin"] == 6
     assert len(loaded.grant().locks.admin_pin.values) == 1
-    assert loaded.done("load")["resumed"] is True
+    assert loaded.done("load", "--renew")["resumed"] is True
 
 
 @pytest.mark.parametrize("kind", ["torn-before", "torn-after"])
@@ -92,9 +92,9 @@ def test_other_answers_after_interruptions(loaded: CertBench, kind: str, writes:
     for number in range(7):
         answer = loaded.answer(TestAuthority(), f"answer{number}.json")
         loaded.fault(kind, "--after", str(writes))
-        loaded.run("load", "--answer", str(answer))
+        loaded.run("load", "--renew", "--answer", str(answer))
         assert min(loaded.tries().values()) >= 4
-    assert loaded.done("load")["loaded"] is True
+    assert loaded.done("load", "--renew")["loaded"] is True
     assert set(loaded.tries().values()) == {6}
 
 
@@ -105,21 +105,24 @@ def test_many_interrupted_changes_of_the_pin(loaded: CertBench) -> None:
         words = {"SSCARD_ADMIN_PIN": pin, "SSCARD_NEW_PIN": f"1122334{digit}"}
         assert loaded.run("pin", "--admin", **words).exit_code == 1
         assert len(loaded.grant().locks.admin_pin.values) == 2
-    assert loaded.done("load")["loaded"] is True
+    assert loaded.done("load", "--renew")["loaded"] is True
     assert set(loaded.tries().values()) == {6}
 
 
 def test_the_same_lock_is_granted_again(bench: CertBench) -> None:
     bench.done("keygen")
     for _ in range(3):
-        assert bench.done("load", "--answer", str(bench.answer(SameLock())))["loaded"] is True
+        assert (
+            bench.done("load", "--renew", "--answer", str(bench.answer(SameLock())))["loaded"]
+            is True
+        )
         assert set(bench.tries().values()) == {6}
 
 
 def test_a_pin_that_is_said_is_the_only_one_for_a_strange_card(loaded: CertBench) -> None:
     """The published one is not tried after it."""
     loaded.kept()[0].unlink()
-    assert loaded.run("load", SSCARD_ADMIN_PIN=WRONG_PINS[0]).exit_code == 1
+    assert loaded.run("load", "--renew", SSCARD_ADMIN_PIN=WRONG_PINS[0]).exit_code == 1
     assert loaded.tries()["admin_pin"] == 5
 
 
@@ -136,8 +139,8 @@ def test_production_asks_again_after_a_mistyped_pin(
             return known(look)
 
     monkeypatch.setattr(cert_load, "_locks", as_in_production)
-    assert loaded.run("load", keyboard=f"{WRONG_PINS[0]}\n{key}\n").exit_code == 1
-    again = loaded.run("load", keyboard=f"{pin}\n")
+    assert loaded.run("load", "--renew", keyboard=f"{WRONG_PINS[0]}\n{key}\n").exit_code == 1
+    again = loaded.run("load", "--renew", keyboard=f"{pin}\n")
     assert "Administrator PIN" in again.stderr
     assert loaded.tries()["admin_pin"] == 6
 
@@ -156,7 +159,7 @@ def test_another_card_after_the_authority_has_answered(
         return register(authority, request)
 
     monkeypatch.setattr(TestAuthority, "register", swapping)
-    result = loaded.run("load")
+    result = loaded.run("load", "--renew")
     assert result.exit_code == 1
     assert not loaded.grant().loaded
 

@@ -100,7 +100,7 @@ class TestAdmin:
         found = loaded.done("pin", "--admin", SSCARD_ADMIN_PIN=pin, SSCARD_NEW_PIN=NEW)
         assert found["kept"] is True
         assert self.present(loaded) == NEW
-        assert loaded.done("load")["loaded"] is True
+        assert loaded.done("load", "--renew")["loaded"] is True
         assert set(loaded.tries().values()) == {6}
 
     def test_a_wrong_one_changes_nothing_that_is_kept(self, loaded: CertBench) -> None:
@@ -109,7 +109,7 @@ class TestAdmin:
         assert "no try was spent" in error["message"]
         assert loaded.grant() == before
         assert loaded.tries()["admin_pin"] == 6
-        assert loaded.done("load")["loaded"] is True
+        assert loaded.done("load", "--renew")["loaded"] is True
 
     @pytest.mark.parametrize("kind", ["torn-before", "torn-after"])
     def test_a_change_that_was_cut_off(self, loaded: CertBench, kind: str) -> None:
@@ -118,13 +118,13 @@ class TestAdmin:
         loaded.fault(kind)
         result = loaded.run("pin", "--admin", SSCARD_ADMIN_PIN=pin, SSCARD_NEW_PIN=NEW)
         assert result.exit_code == 1
-        assert loaded.done("load")["loaded"] is True
+        assert loaded.done("load", "--renew")["loaded"] is True
         assert set(loaded.tries().values()) == {6}
 
     def test_not_while_certificates_are_loaded_in_part(self, loaded: CertBench) -> None:
         pin = self.present(loaded)
         loaded.fault("torn-after", "--after", "3")
-        assert loaded.run("load").exit_code == 1
+        assert loaded.run("load", "--renew").exit_code == 1
         error = loaded.error("pin", "--admin", SSCARD_ADMIN_PIN=pin, SSCARD_NEW_PIN=NEW)
         assert "in part" in error["message"]
         assert "sscard cert load" in error["hint"]

@@ -32,7 +32,7 @@ def public_key(loaded: CertBench, purpose: str) -> bytes:
 
 class TestShow:
     def test_both_certificates_in_words(self, loaded: CertBench) -> None:
-        result = loaded.run("show")
+        result = loaded.run("show", COLUMNS="300")
         assert result.exit_code == 0
         name = loaded.done("show")["signature"]["certificate"]["holder"]
         lines = [line.split(maxsplit=1) for line in result.stdout.splitlines() if line]
@@ -116,7 +116,12 @@ class TestShow:
         found = loaded.done("show")["signature"]
         assert found["certificate"]["key_on_card"] is False
         assert found["valid"] is False
-        assert "ANOTHER ONE" in loaded.run("show").stdout
+        assert found["fault"]["reason"] == "another_key"
+        assert "another key" in found["fault"]["message"]
+        shown = loaded.run("show")
+        assert "ANOTHER ONE" in shown.stdout
+        assert "sscard cert load" in shown.stderr
+        assert "证书属于另一密钥" in loaded.run("show", SSCARD_LANG="zh").stderr
 
 
 @pytest.mark.parametrize("command", ["show", "keygen", "request"])
@@ -235,6 +240,44 @@ class TestSign:
         file = str(loaded.path("f", MESSAGE))
         error = loaded.error("sign", file, "--out", str(loaded.path("none") / "x"))
         assert "cannot be read or written" in error["message"]
+
+
+class TestAnotherKey:
+    """The card bears a certificate that is not for its key."""
+
+    def test_whoever_signs_is_told(self, loaded: CertBench) -> None:
+        file, out = str(loaded.path("f", MESSAGE)), str(loaded.path("f.sig"))
+        told = "the certificate on the card is for another key"
+        assert told not in loaded.run("sign", file, "--out", out).stderr
+        loaded.done("keygen", "--replace")
+        result = loaded.run("sign", file, "--out", out)
+        assert result.exit_code == 0, result.output
+        assert told in result.stderr
+        assert "sscard cert load" in result.stderr
+        in_json = loaded.run("sign", file, "--json")
+        assert told in in_json.stderr
+        assert set(json.loads(in_json.stdout)) == {"form", "signature", "public_key", "profile"}
+        chinese = loaded.run("sign", file, "--out", out, SSCARD_LANG="zh").stderr
+        assert "卡上的签名证书属于另一密钥" in chinese
+
+    def test_a_card_without_certificate(self, bench: CertBench) -> None:
+        bench.done("keygen")
+        result = bench.run("sign", str(bench.path("f", MESSAGE)), "--json")
+        assert result.exit_code == 0, result.output
+        assert result.stderr == ""
+
+    def test_whoever_verifies_is_told(self, loaded: CertBench) -> None:
+        file, out = str(loaded.path("f", MESSAGE)), str(loaded.path("f.sig"))
+        words, told = ("verify", file, "--signature", out), "key and its certificate do not fit"
+        assert loaded.run("sign", file, "--out", out).exit_code == 0
+        assert told not in loaded.run(*words).stderr
+        loaded.done("keygen", "--replace")
+        before = loaded.run(*words)
+        assert (before.exit_code, told in before.stderr) == (0, True), "by the key before"
+        assert loaded.run("sign", file, "--out", out).exit_code == 0
+        now = loaded.run(*words)
+        assert (now.exit_code, told in now.stderr) == (1, True)
+        assert "与卡内密钥不符" in loaded.run(*words, SSCARD_LANG="zh").stderr
 
 
 class TestVerify:

@@ -56,6 +56,22 @@ class CertificateCard:
             error.what = Text(f"{words.zh}：{error.what.zh}", f"{words.en}: {error.what.en}")
             raise
 
+    def key_is_another(self, certificate: Certificate, verified: Iterable[PinName] = ()) -> bool:
+        """Whether the card says, with these PINs verified, that its signature key is another."""
+        if not set(NEEDED_PINS[self.model.rules.read_public]) <= set(verified):
+            return False
+        return self.application.public_key("signature") != certificate.public
+
+    def bears_for_another_key(self, verified: Iterable[PinName]) -> bool:
+        """Whether it says, with these PINs verified, that its certificate is for another key."""
+        if not set(NEEDED_PINS[self.model.rules.read_certificate]) <= set(verified):
+            return False
+        try:
+            certificate = self.certificate("signature")
+        except (CardError, CertificateError):
+            return False  # half a certificate, or none: not one for another key
+        return certificate is not None and self.key_is_another(certificate, verified)
+
 
 def model_of(profile: CardProfile) -> Model:
     """How the application of such cards is; raises :class:`CardError` where they have none."""

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from sscard_ic.base.clock import SystemClock
-from sscard_ic.base.errors import SscardError, Text
+from sscard_ic.base.errors import CardError, SscardError, Text
 from sscard_ic.card import ControlKeyRefused, WrongCertificatePin, chip_serial
 from sscard_ic.cli.cert_card import card_of, profile_option, require_same
 from sscard_ic.cli.cert_files import read_input
@@ -36,6 +36,7 @@ from sscard_ic.cli.secrets import (
     pin_file_option,
     vault_option,
 )
+from sscard_ic.crypto.certificates import Certificate
 from sscard_ic.hosts.authority_answers import AnswerReader
 from sscard_ic.hosts.authority_opening import open_authority
 from sscard_ic.hosts.certificate_authority import CertificateAuthority, CertificateRequest
@@ -69,6 +70,11 @@ _OTHER_LOCK = Text(
     help="An authority's answer to `cert request`, JSON with the fields of "
     "[certificates.http.answer] 证书机构的应答; nobody is asked then.",
 )
+@click.option(
+    "--renew",
+    is_flag=True,
+    help="Even where the card bears valid certificates 换发: others for the same key pair.",
+)
 @holder_option
 @trust_option
 @reader_option
@@ -80,6 +86,7 @@ _OTHER_LOCK = Text(
 @json_option
 def load_command(
     answer_file: Path | None,
+    renew: bool,
     holder_file: Path | None,
     trust: tuple[Path, ...],
     reader: str | None,
@@ -96,6 +103,7 @@ def load_command(
     grants is checked, and kept sealed before the card is touched: in the ledger where that knows
     the card, else in a file under SSCARD_HOME. After an interruption run it again. Whoever holds
     the card is read from it with the key service or --psam, or comes from a file with --from.
+    Valid certificates on the card are replaced with --renew alone.
 
     The user PIN comes from a prompt, a file, or SSCARD_PIN. Present administrator PIN and control
     key are known where they are kept; else SSCARD_ADMIN_PIN, SSCARD_CONTROL_KEY, or a prompt.
@@ -107,9 +115,10 @@ def load_command(
         with some_ledger(ledger_file, keys.opened) as ledger:
             desk = _Desk(reader, profile_name, keys, ledger, pin)
             look = desk.look(holder_file, trust, ask=answer is None)
+            renewed = _renews(look, renew=renew)
             kept, resumed = _grant(look, answer, str(answer_file or ""))
             report = desk.load(look, kept, again=resumed)
-    _tell(look, report, pin, resumed=resumed, as_json=as_json)
+    _tell(look, report, pin, resumed=resumed, renewed=renewed, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +181,10 @@ class _Desk:
                     card.application, look.place, kept, look.terms, self.pin, again=again
                 )
         except SscardError as error:
-            where = look.place.place
+            where, numbers = look.place.words, _numbers(kept)
             said = Text(
-                f"证书已保存在 {where}，但没有全部写入",
-                f"The certificates are kept in {where}, and not loaded whole",
+                f"{numbers.zh}已保存在 {where.zh}，但没有全部写入",
+                f"The {numbers.en} are kept in {where.en}, and not loaded whole",
             )
             if _is_lock(error):
                 say(Text(f"{said.zh}。", f"{said.en}."))
@@ -185,6 +194,22 @@ class _Desk:
                 more = Text("；再次运行即继续。", "; run the command again to continue.")
                 say(Text(said.zh + more.zh, said.en + more.en))
             raise
+
+
+def _numbers(kept: KeptGrant) -> Text:
+    """Both certificates by their serial numbers, for whoever has to have them revoked."""
+    ders = {
+        "signature": kept.grant.signature_certificate,
+        "encryption": kept.grant.encryption_certificate,
+    }
+    each = [
+        (words, Certificate.parse(ders[purpose]).number)
+        for purpose, words in CERTIFICATE_WORDS.items()
+    ]
+    return Text(
+        "、".join(f"{words.zh} {number}" for words, number in each),
+        " and ".join(f"{words.en} {number}" for words, number in each),
+    )
 
 
 def _authority(profile: CardProfile, model: Model) -> CertificateAuthority:
@@ -211,6 +236,34 @@ def _search(model: Model, place: GrantPlace) -> LockSearch | Sequence[CardLock]:
         locks = kept.locks.stating(pin, None)
         return LockSearch(model, locks, lambda learnt: place.keep(kept.knowing(learnt)))
     return () if pin is None else LockSearch(model, _first_locks(model, pin, None))
+
+
+def _renews(look: _Look, *, renew: bool) -> bool:
+    """Whether valid certificates are replaced.
+
+    Raises :class:`CardError` where that was not asked for; what was begun before may go on.
+    """
+    until = look.asked.valid_until(look.terms.at)
+    if until is None or lifecycle.unfinished(look.kept, look.asked, look.terms) is not None:
+        return False
+    day = f"{until:%Y-%m-%d}"
+    if not renew:
+        raise CardError(
+            Text(
+                f"卡上已有有效证书（至 {day}）", f"the card bears valid certificates (until {day})"
+            ),
+            hint=Text(
+                "确要换发请加 --renew；没有申请新证书，卡没有改动",
+                "add --renew to replace them; nobody was asked, and the card is as it was",
+            ),
+        )
+    say(
+        Text(
+            f"换发：卡上证书有效期至 {day}",
+            f"renewing: the card bears certificates valid until {day}",
+        )
+    )
+    return True
 
 
 def _grant(look: _Look, answer: bytes | None, where: str) -> tuple[KeptGrant, bool]:
@@ -267,6 +320,7 @@ def _tell(
     pin: CertificatePin,
     *,
     resumed: bool,
+    renewed: bool,
     as_json: bool,
 ) -> None:
     initial = pin == CertificatePin.of(look.terms.model.initial_pin("user"))
@@ -284,6 +338,7 @@ def _tell(
             {
                 "loaded": True,
                 "resumed": resumed,
+                "renewed": renewed,
                 "kept": look.place.place,
                 "initial_user_pin": initial,
                 **told,
@@ -300,12 +355,12 @@ def _tell(
                 f"{words.en} {certificate.number}, valid until {day}",
             )
         )
-    place = look.place.place
+    place = look.place.words
     say(
         Text(
-            f"证书已写入并核验；管理员 PIN 和主控密钥已更换，保存在 {place}。",
+            f"证书已写入并核验；管理员 PIN 和主控密钥已更换，保存在 {place.zh}。",
             "The certificates are loaded and proved. Administrator PIN and control keys are new, "
-            f"and kept in {place}.",
+            f"and kept in {place.en}.",
         )
     )
     if initial:

@@ -130,7 +130,16 @@ def look(
         found = chain(certificate, trusted, at)
     except CertificateError as error:
         return Shown(purpose, public, certificate, text, fault=error)
-    return Shown(purpose, public, certificate, text, found)
+    strange = None if certificate.public == public else _another_key()
+    return Shown(purpose, public, certificate, text, found, strange)
+
+
+def _another_key() -> CertificateError:
+    return CertificateError(
+        "another_key",
+        Text("证书属于另一密钥，不是卡内的密钥", "it is for another key than the card has"),
+        hint=Text("重新写入证书：sscard cert load", "load others: sscard cert load"),
+    )
 
 
 def _to_json(shown: Shown) -> dict[str, Any]:

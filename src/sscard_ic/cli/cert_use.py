@@ -96,6 +96,7 @@ def sign_command(
         pins.verify(card)
         raw = card.application.sign(message, user_id)
         public = card.application.public_key("signature")
+        is_strange = card.bears_for_another_key(pins.pins)
         profile = card.profile
     _require_good(public, message, user_id, raw)
     signature = forms.signature_to_der(raw) if form == "der" else raw
@@ -105,6 +106,14 @@ def sign_command(
         print_json({**_as_json(form, signature, public), "profile": profile.name})
     elif out is not None and out != STREAM:
         say(Text(f"签名已写入 {out}（{form}）。", f"The signature is in {out} ({form})."))
+    if is_strange:
+        say(
+            Text(
+                "注意：卡上的签名证书属于另一密钥，无人能用它验证此签名；请运行 sscard cert load",
+                "note: the certificate on the card is for another key: nobody can verify this "
+                "signature with it; run sscard cert load",
+            )
+        )
 
 
 def _as_json(form: str, signature: bytes, public: bytes | None) -> dict[str, object]:

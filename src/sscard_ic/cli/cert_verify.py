@@ -130,6 +130,15 @@ def _signer(
         certificate = card.certificate("signature")
         if certificate is None:
             raise no_certificate("signature")
+        if card.key_is_another(certificate):
+            say(
+                Text(
+                    "注意：卡上的签名证书与卡内密钥不符，卡现在的签名不能用它验证；"
+                    "请运行 sscard cert load",
+                    "note: the card's key and its certificate do not fit: what the card signs now "
+                    "does not verify with it; run sscard cert load",
+                )
+            )
         return certificate, card.profile
 
 

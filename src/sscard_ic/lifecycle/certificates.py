@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sscard_ic.base.errors import CardError, SscardError, Text
 from sscard_ic.card import CertificateApplication, Refused
-from sscard_ic.crypto.certificates import Certificate
+from sscard_ic.crypto.certificates import Certificate, CertificateError
 from sscard_ic.hosts.certificate_authority import CertificateRequest
 from sscard_ic.issuance.certificate_locks import (
     CardLock,
@@ -48,6 +48,15 @@ class AskedCard:
     """Signature public key X‖Y."""
     bears_certificates: bool
     """Whether there is anything in a file for certificates."""
+    certificates: tuple[Certificate, ...] = ()
+    """Those that are for the keys of the card."""
+
+    def valid_until(self, at: datetime) -> datetime | None:
+        """The earlier end of both certificates; None unless both are there and in date."""
+        in_date = [each for each in self.certificates if each.not_before <= at <= each.not_after]
+        if len(in_date) < len(_PURPOSES):
+            return None
+        return min(each.not_after for each in in_date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,8 @@ def ask_card(
         _log_in(application, [rules.generate_key], locks)
         public = application.generate_key()
     bears = any(_bears(application, purpose) for purpose in _PURPOSES)
-    return AskedCard(serial, public, bears)
+    fitting = [_fitting(application, purpose) for purpose in _PURPOSES] if bears else []
+    return AskedCard(serial, public, bears, tuple(each for each in fitting if each is not None))
 
 
 def _log_in(
@@ -127,6 +137,18 @@ def _bears(application: CertificateApplication, purpose: Purpose) -> bool:
         return application.certificate(purpose) is not None
     except CardError:
         return True  # half a certificate: somebody has begun to write
+
+
+def _fitting(application: CertificateApplication, purpose: Purpose) -> Certificate | None:
+    """The certificate that the card bears for its present key, if any."""
+    try:
+        der = application.certificate(purpose)
+        certificate = None if der is None else Certificate.parse(der)
+    except (CardError, CertificateError):
+        return None  # half a certificate, or none at all: nothing that others would replace
+    if certificate is None or certificate.public != application.public_key(purpose):
+        return None
+    return certificate
 
 
 def request_for(asked: AskedCard, holder: CertificateHolder) -> CertificateRequest:

@@ -70,6 +70,11 @@ class GrantPlace(Protocol):
 
     @property
     def place(self) -> str:
+        """For programs: a path, or batch and row."""
+        ...
+
+    @property
+    def words(self) -> Text:
         """For people."""
         ...
 
@@ -110,6 +115,11 @@ class FileOfGrant:
     def place(self) -> str:
         """Its path."""
         return str(self.path)
+
+    @property
+    def words(self) -> Text:
+        """Its path."""
+        return Text(self.place, self.place)
 
     def find(self) -> KeptGrant | None:
         """What the file holds; None where there is none."""
@@ -194,6 +204,12 @@ class LedgerGrant:
     def place(self) -> str:
         """Batch and row."""
         return f"{self.card.batch}:{self.card.row}"
+
+    @property
+    def words(self) -> Text:
+        """Batch and row, and that they are of the ledger."""
+        batch, row = self.card.batch, self.card.row
+        return Text(f"台账（批次 {batch} 第 {row} 行）", f"the ledger, batch {batch} row {row}")
 
     def find(self) -> KeptGrant | None:
         """What the ledger holds for the card."""

@@ -18,10 +18,11 @@ Reason = Literal[
     "authority",
     "extension",
     "content",
+    "another_key",
 ]
 """What kind of fault it is, for programs.
 
-``content``: what a certificate or request was to be built of.
+``content``: what a certificate or request was to be built of; ``another_key``: not the card's.
 """
 
 
