@@ -219,14 +219,6 @@ class SocialSecurityCard:
                         raise
         return reading
 
-    def read_singly(self, wanted: Sequence[Located]) -> Reading:
-        """Items of one file that are free on every card, record by record.
-
-        For cards whose profile is not known yet, where "all records" might meet a closed one.
-        """
-        self.enter(wanted[0].directory_name)
-        return Reading(self._reader.read_records(wanted))
-
     def _read_file(self, items: Sequence[Located], reading: Reading) -> None:
         for located in [located for located in items if located.read.mac]:
             self._read_protected(located, reading)
