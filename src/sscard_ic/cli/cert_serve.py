@@ -33,7 +33,7 @@ def serve_command(listen: Address, as_json: bool) -> None:
     from sscard_ic.hosts.test_authority import TestAuthority
 
     server = AuthorityServer(
-        TestAuthority(), *listen, request_form=request_form(), answer_form=answer_form()
+        TestAuthority(), *listen, request_form=request_form(), answer_form=answer_form(), tell=say
     )
     with server, until_stopped():
         server.start()

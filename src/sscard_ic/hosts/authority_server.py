@@ -8,6 +8,7 @@ logged. Needs the extra ``serve`` (starlette, uvicorn).
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 
 from sscard_ic.base.errors import InputError, Text
 from sscard_ic.hosts.authority_answers import grant_answer, refusal_answer
@@ -41,15 +42,20 @@ _WRONG: dict[RequestField, str] = {
 
 
 class AuthorityService:
-    """Answers requests in one form by an authority; threads may share one."""
+    """Answers requests in one form by an authority; threads may share one.
+
+    ``tell`` gets words for the person who runs it when the authority breaks down.
+    """
 
     def __init__(
         self,
         authority: CertificateAuthority,
         request_form: RequestForm | None = None,
         answer_form: AnswerForm | None = None,
+        tell: Callable[[Text], None] = lambda text: None,
     ) -> None:
         self._authority = authority
+        self._tell = tell
         self._request_form = request_form or RequestForm()
         self._answer_form = answer_form or AnswerForm()
 
@@ -60,8 +66,9 @@ class AuthorityService:
         except RequestError as error:
             codes = _EMPTY if error.empty else _WRONG
             code = codes.get(error.field, _DATA)
-        except Exception:  # whatever it is, it may carry values: nothing of it goes anywhere
-            code = _WITHIN
+        except Exception as unforeseen:  # it may carry values: of it only its class is told
+            code, kind = _WITHIN, type(unforeseen).__name__
+            self._tell(Text(f"内部错误：{kind}", f"an error within: {kind}"))
         return self._refused(code)
 
     def _granted(self, body: bytes) -> ServiceAnswer:
@@ -94,9 +101,10 @@ class AuthorityServer(Server):
         *,
         request_form: RequestForm | None = None,
         answer_form: AnswerForm | None = None,
+        tell: Callable[[Text], None] = lambda text: None,
     ) -> None:
         _require_safe(authority, host)
-        service = AuthorityService(authority, request_form, answer_form)
+        service = AuthorityService(authority, request_form, answer_form, tell)
         super().__init__(service.answer, PATH, host, port)
 
 

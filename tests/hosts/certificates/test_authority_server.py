@@ -151,15 +151,21 @@ class Broken:
 
 
 @pytest.mark.parametrize("error", [SscardError, RuntimeError])
-def test_breakdowns_tell_nothing(
+def test_of_a_breakdown_only_its_class_is_told(
     error: type[Exception],
     http: httpx.Client,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with caplog.at_level(logging.WARNING), AuthorityServer(Broken(error)) as server:
+    told: list[Text] = []
+    with (
+        caplog.at_level(logging.WARNING),
+        AuthorityServer(Broken(error), tell=told.append) as server,
+    ):
         server.start()
         answer = http.post(server.url, json=FIELDS)
+    kind = error.__name__
+    assert told == [Text(f"内部错误：{kind}", f"an error within: {kind}")]
     assert answer.json() == {"errflag": "-1", "errcode": "10012"}
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
