@@ -9,7 +9,7 @@ import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli.cert_trust import answer_form, request_form
-from sscard_ic.cli.common import json_option, print_json, say
+from sscard_ic.cli.common import json_option, language, print_json, say
 from sscard_ic.cli.serving import Address, listen_address, until_stopped, wait_while
 
 
@@ -32,8 +32,13 @@ def serve_command(listen: Address, as_json: bool) -> None:
     from sscard_ic.hosts.authority_server import AuthorityServer
     from sscard_ic.hosts.test_authority import TestAuthority
 
+    chosen = language()  # the server's thread knows no options
     server = AuthorityServer(
-        TestAuthority(), *listen, request_form=request_form(), answer_form=answer_form(), tell=say
+        TestAuthority(),
+        *listen,
+        request_form=request_form(),
+        answer_form=answer_form(),
+        tell=lambda text: click.echo(text.to(chosen), err=True),
     )
     with server, until_stopped():
         server.start()
