@@ -16,8 +16,9 @@ PAD = b"some words of a log: "
 KEY = secrets.token_bytes(16)
 PIN = "".join(secrets.choice("0123456789") for _ in range(12))
 PASSWORD = secrets.token_urlsafe(18)
+SHORT = secrets.token_bytes(8)
 SEARCH = SecretSearch(
-    keys={"key": KEY, "other": secrets.token_bytes(16), "short": secrets.token_bytes(8)},
+    keys={"key": KEY, "other": secrets.token_bytes(16), "short": SHORT},
     texts={"password": PASSWORD},
     pins={"PIN": PIN},
 )
@@ -78,6 +79,10 @@ PIN_FORMS: dict[str, bytes] = {
     "Base64 of the block": base64.b64encode(bytes.fromhex(PIN)),
     "Base64 of the digits": base64.b64encode(PIN.encode()),
 }
+SHORT_FORMS: dict[str, bytes] = {
+    f"Base64 + {shift}": PAD + base64.b64encode(bytes(range(shift)) + SHORT) + b"\n"
+    for shift in range(3)
+}
 PASSWORD_FORMS: dict[str, bytes] = {
     "text": PASSWORD.encode(),
     "part of it": PASSWORD[5:14].encode(),
@@ -88,6 +93,7 @@ PASSWORD_FORMS: dict[str, bytes] = {
 }
 PLANTED = [
     *(("key", name, form) for name, form in KEY_FORMS.items()),
+    *(("short", name, form) for name, form in SHORT_FORMS.items()),
     *(("PIN", name, form) for name, form in PIN_FORMS.items()),
     *(("password", name, form) for name, form in PASSWORD_FORMS.items()),
 ]

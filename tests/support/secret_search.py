@@ -101,7 +101,7 @@ def _decoded(text: bytes) -> Iterator[tuple[str, bytes]]:
     packed = text.translate(None, b"\r\n").replace(b"-", b"+").replace(b"_", b"/")
     runs = _BASE64.findall(packed)
     for start in range(4):
-        yield "Base64", _joined(base64.b64decode(_whole(run[start:], 4)) for run in runs)
+        yield "Base64", _joined(base64.b64decode(_filled(run[start:])) for run in runs)
     if _ESCAPED.search(text):
         yield "escapes", _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), text)
     lists = (re.findall(rb"\d+", listed) for listed in _LISTED.findall(text))
@@ -113,6 +113,11 @@ def _decoded(text: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _whole(run: bytes, unit: int) -> bytes:
     return run[: len(run) // unit * unit]
+
+
+def _filled(run: bytes) -> bytes:
+    """With the letters that its last bytes lack: a short key ends within a group of four."""
+    return run + b"A" * (-len(run) % 4)
 
 
 def _joined(parts: Iterable[bytes]) -> bytes:
