@@ -41,7 +41,13 @@ def rows(name: str) -> list[list[str]]:
 
 
 def test_what_is_shipped() -> None:
-    kinds = {"cos": "cos", "imports": "import", "psam": "psam", "regions": "region"}
+    kinds = {
+        "cos": "cos",
+        "financial": "financial",
+        "imports": "import",
+        "psam": "psam",
+        "regions": "region",
+    }
     cards = []
     for info in profile.available():
         folder, _, name = info.name.partition("/")

@@ -73,7 +73,7 @@ def parse_ber(data: bytes, depth: int = 0) -> tuple[BerTlv, ...]:
     objects: list[BerTlv] = []
     at = 0
     while at < len(data):
-        tag, constructed, at = _ber_tag(data, at)
+        tag, constructed, at = ber_tag(data, at)
         length, at = _ber_length(data, at)
         value = data[at : at + length]
         if len(value) != length:
@@ -86,7 +86,8 @@ def parse_ber(data: bytes, depth: int = 0) -> tuple[BerTlv, ...]:
     return tuple(objects)
 
 
-def _ber_tag(data: bytes, at: int) -> tuple[int, bool, int]:
+def ber_tag(data: bytes, at: int) -> tuple[int, bool, int]:
+    """The tag at ``at``, whether it is constructed, and where it ends; :class:`TlvError`."""
     first = tag = data[at]
     at += 1
     if first & 0x1F == 0x1F:

@@ -20,13 +20,18 @@ def pad80_if_needed(data: bytes, block: int = des.BLOCK) -> bytes:
 
 def retail_mac(key: bytes, data: bytes, iv: bytes = bytes(8)) -> bytes:
     """ISO 9797-1 algorithm 3 over ``pad80(data)`` with a 16-byte key: 4 bytes."""
+    return whole_retail_mac(key, data, iv)[:MAC_LENGTH]
+
+
+def whole_retail_mac(key: bytes, data: bytes, iv: bytes = bytes(8)) -> bytes:
+    """ISO 9797-1 algorithm 3 over ``pad80(data)`` with a 16-byte key: 8 bytes."""
     if len(key) != 2 * des.BLOCK:
         raise ValueError("a retail MAC needs a key of 16 bytes")
     padded = pad80(data)
     chained = iv
     if len(padded) > des.BLOCK:
         chained = des.encrypt_cbc(key[:8], padded[: -des.BLOCK], iv)[-des.BLOCK :]
-    return des.encrypt_cbc(key, padded[-des.BLOCK :], chained)[:MAC_LENGTH]
+    return des.encrypt_cbc(key, padded[-des.BLOCK :], chained)
 
 
 def des_mac(key: bytes, data: bytes, iv: bytes = bytes(8)) -> bytes:

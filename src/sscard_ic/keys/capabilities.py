@@ -286,52 +286,53 @@ def authenticator(service: object) -> Authenticator:
     """``service`` as authenticator; raises :class:`MissingCapabilityError` when it is none."""
     if isinstance(service, Authenticator):
         return service
-    raise _missing(service, Text("认证（计算鉴别密文）", "authenticate (compute cryptograms)"))
+    raise missing(service, Text("认证（计算鉴别密文）", "authenticate (compute cryptograms)"))
 
 
 def blank_opener(service: object) -> BlankOpener:
     """``service`` as opener of blanks; raises :class:`MissingCapabilityError` when it is none."""
     if isinstance(service, BlankOpener):
         return service
-    raise _missing(service, Text("打开白卡", "open blanks"))
+    raise missing(service, Text("打开白卡", "open blanks"))
 
 
 def macer(service: object) -> Macer:
     """``service`` as macer; raises :class:`MissingCapabilityError` when it is none."""
     if isinstance(service, Macer):
         return service
-    raise _missing(service, Text("用卡密钥计算 MAC", "compute MACs with card keys"))
+    raise missing(service, Text("用卡密钥计算 MAC", "compute MACs with card keys"))
 
 
 def message_protector(service: object) -> MessageProtector:
     """``service`` as protector; raises :class:`MissingCapabilityError` when it is none."""
     if isinstance(service, MessageProtector):
         return service
-    raise _missing(service, Text("保护安全报文", "protect messages (secure messaging)"))
+    raise missing(service, Text("保护安全报文", "protect messages (secure messaging)"))
 
 
 def answer_checker(service: object) -> AnswerChecker:
     """``service`` as checker; raises :class:`MissingCapabilityError` when it is none."""
     if isinstance(service, AnswerChecker):
         return service
-    raise _missing(service, Text("校验应答的 MAC", "check the MACs of answers"))
+    raise missing(service, Text("校验应答的 MAC", "check the MACs of answers"))
 
 
 def key_loader(service: object) -> KeyLoader:
     """``service`` as key loader; raises :class:`MissingCapabilityError` when it is none."""
     if isinstance(service, KeyLoader):
         return service
-    raise _missing(service, Text("生成装载密钥的命令", "build key-loading commands"))
+    raise missing(service, Text("生成装载密钥的命令", "build key-loading commands"))
 
 
 def inventory(service: object) -> Inventory:
     """``service`` as inventory; raises :class:`MissingCapabilityError` when it is none."""
     if isinstance(service, Inventory):
         return service
-    raise _missing(service, Text("列出密钥及校验值", "list keys and their check values"))
+    raise missing(service, Text("列出密钥及校验值", "list keys and their check values"))
 
 
-def _missing(service: object, ability: Text) -> MissingCapabilityError:
+def missing(service: object, ability: Text) -> MissingCapabilityError:
+    """The error for what ``service`` cannot do."""
     kind = type(service).__name__
     # A service that lacks something by its settings says in ``limits`` which one would give it.
     limits: Text | None = getattr(service, "limits", None)

@@ -11,6 +11,7 @@ from sscard_ic.base.errors import InputError, Text
 from sscard_ic.crypto.suites import SUITES, Algorithm
 from sscard_ic.profile.codes import CodeTable
 from sscard_ic.profile.dialect import Dialect
+from sscard_ic.profile.financial import FinancialApplication
 from sscard_ic.profile.region import Region, Terminal
 from sscard_ic.profile.structure import Key, Located, Structure
 from sscard_ic.profile.values import encode
@@ -30,6 +31,8 @@ class CardProfile:
     region: Region | None = None
     announced: str | None = None
     """Algorithm flag that the card itself announces, where no region says it: 01, 02, 03."""
+    financial: FinancialApplication | None = None
+    """The bank's application; None on a chip without one."""
 
     @cached_property
     def places(self) -> tuple[Located, ...]:

@@ -13,13 +13,14 @@ from sscard_ic.base.problems import Problem
 from sscard_ic.profile.codes import CodeFile
 from sscard_ic.profile.dialect import Dialect
 from sscard_ic.profile.fields import Strict, Title
+from sscard_ic.profile.financial import FinancialApplication
 from sscard_ic.profile.imports import ImportFormat
 from sscard_ic.profile.problems import ProfileError
 from sscard_ic.profile.psam import PsamModel
 from sscard_ic.profile.region import Region
 from sscard_ic.profile.structure import Structure
 
-Kind = Literal["national", "cos", "codes", "region", "import", "psam"]
+Kind = Literal["national", "cos", "codes", "region", "import", "psam", "financial"]
 
 
 class Head(Title):
@@ -34,6 +35,8 @@ class CardHead(Head):
 
     cos: str
     codes: str
+    financial: str | None = None
+    """The profile of the bank's application."""
     rules: dict[str, str] = Field(default={})
     """Named settings: a rule written ``@name`` is the rule of that name."""
     tables: dict[str, Any] = Field(default={})
@@ -54,6 +57,7 @@ PARTS: Mapping[str, tuple[type[Strict], ...]] = {
     "codes": (Head, CodeFile),
     "import": (Head, ImportFormat),
     "psam": (PsamHead, PsamModel),
+    "financial": (Head, FinancialApplication),
 }
 """The models that the keys of a file belong to, by its kind."""
 

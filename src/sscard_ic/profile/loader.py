@@ -20,6 +20,7 @@ from sscard_ic.profile.codes import CodeFile, CodeTable, CodeTables
 from sscard_ic.profile.cos import DIALECTS
 from sscard_ic.profile.dialect import Dialect
 from sscard_ic.profile.fields import Strict
+from sscard_ic.profile.financial import FinancialApplication
 from sscard_ic.profile.heads import PARTS, CardHead, Head, Kind, PsamHead, kind_at
 from sscard_ic.profile.imports import ImportFormat
 from sscard_ic.profile.merge import merge, without_absent
@@ -29,6 +30,11 @@ from sscard_ic.profile.region import Region
 from sscard_ic.profile.structure import OPERATIONS, Structure
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_FINANCIAL_WANTED = Text(
+    "银行应用在芯片上时，还需要 financial 指明其配置",
+    "a chip with the bank's application needs financial, the name of its profile",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +251,21 @@ class _Document:
         region = self._validate(Region) if self.kind == "region" else None
         codes = self._codes() if head else None
         dialect = self._dialect(head) if head else None
+        financial = self._financial()
+        if (
+            structure
+            and structure.bank_application != "none"
+            and "financial" not in self.root.value
+        ):
+            self._add(("bank_application",), _FINANCIAL_WANTED)
         if region:
             self._add_all(checks.check_region(region))
         if structure and codes is not None:
             self._add_all(checks.check_structure(structure, codes))
         self.fail()
         assert structure and codes is not None and dialect
-        return CardProfile(name_of(self.file), structure, dialect, codes, region)
+        bank = financial if structure.bank_application != "none" else None
+        return CardProfile(name_of(self.file), structure, dialect, codes, region, financial=bank)
 
     def psam_profile(self) -> PsamProfile:
         """The profile of a PSAM; raises :class:`ProfileError` with everything that is wrong."""
@@ -329,6 +343,12 @@ class _Document:
         dialect = other.part(other._models[1])
         assert isinstance(dialect, Dialect)
         return dialect
+
+    def _financial(self) -> FinancialApplication | None:
+        if "financial" not in self.root.value:
+            return None
+        other = self._sub_document("financial", "financial")
+        return other.part(FinancialApplication) if other else None
 
     def _codes(self) -> CodeTables | None:
         other = self._sub_document("codes", "codes")

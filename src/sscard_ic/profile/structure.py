@@ -242,6 +242,8 @@ class Structure(Strict):
     certificate_application: Literal["none", "present"] = "none"
     """Whether the chip bears the certificate application; its mask says so, no dialect does."""
     certificate: CertificateApplication | None = None
+    bank_application: Literal["none", "present", "personalize"] = "none"
+    """The bank's application: not on the chip, on it when it comes from the bank, or made here."""
 
     @property
     def certificates(self) -> CertificateApplication | None:

@@ -1,0 +1,1 @@
+"""Cryptography of the debit application: card keys, cryptograms, scripts, offline signatures."""

@@ -1,0 +1,1 @@
+"""The bank's applications of a virtual chip: debit application, directories, card manager."""
