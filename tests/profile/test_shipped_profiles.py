@@ -42,6 +42,7 @@ def rows(name: str) -> list[list[str]]:
 
 def test_what_is_shipped() -> None:
     kinds = {
+        "authorities": "authorities",
         "cos": "cos",
         "financial": "financial",
         "imports": "import",

@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.bench.support.report import Figure, publish
 
+from sscard_ic.crypto.openssl_library import library_names, open_library
 from sscard_ic.crypto.sm2 import Sm2
 from sscard_ic.crypto.sm2.by_gmalg import ByGmalg
 from sscard_ic.crypto.sm2.by_openssl import ByOpenssl
 from sscard_ic.crypto.sm2.openssl_handles import Handles
-from sscard_ic.crypto.sm2.openssl_library import library_names, open_library
 
 _TURNS = 3
 _LIMIT = 0.8

@@ -14,6 +14,7 @@ from sscard_ic.profile.loader import (
     check,
     kind_of,
     load,
+    load_financial,
     load_import_formats,
     load_psam,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "find_items",
     "kind_of",
     "load",
+    "load_financial",
     "load_import_formats",
     "load_psam",
     "unset",

@@ -10,6 +10,7 @@ from pydantic import Field
 from sscard_ic.base.errors import Text
 from sscard_ic.base.positions import Node
 from sscard_ic.base.problems import Problem
+from sscard_ic.profile.authority_keys import AuthorityTable
 from sscard_ic.profile.codes import CodeFile
 from sscard_ic.profile.dialect import Dialect
 from sscard_ic.profile.fields import Strict, Title
@@ -20,7 +21,9 @@ from sscard_ic.profile.psam import PsamModel
 from sscard_ic.profile.region import Region
 from sscard_ic.profile.structure import Structure
 
-Kind = Literal["national", "cos", "codes", "region", "import", "psam", "financial"]
+Kind = Literal[
+    "national", "cos", "codes", "region", "import", "psam", "financial", "authorities"
+]
 
 
 class Head(Title):
@@ -58,6 +61,7 @@ PARTS: Mapping[str, tuple[type[Strict], ...]] = {
     "import": (Head, ImportFormat),
     "psam": (PsamHead, PsamModel),
     "financial": (Head, FinancialApplication),
+    "authorities": (Head, AuthorityTable),
 }
 """The models that the keys of a file belong to, by its kind."""
 

@@ -14,6 +14,7 @@ from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.positions import Key, Node
 from sscard_ic.base.problems import UNKNOWN_KEY, Problem, reason
 from sscard_ic.profile import checks
+from sscard_ic.profile.authority_keys import AuthorityTable
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.catalogue import find, find_cos, name_of, offer, shipped
 from sscard_ic.profile.codes import CodeFile, CodeTable, CodeTables
@@ -93,6 +94,30 @@ def load_psam(name: str) -> PsamProfile:
             hint=offer(info.name for info in available() if info.kind == "psam"),
         )
     return document.psam_profile()
+
+
+def load_financial(name: str = "financial/debit") -> FinancialApplication:
+    """The bank's application that the profile ``name`` describes; errors as :func:`load`."""
+    document = _Document(find(name))
+    if document.kind != "financial":
+        raise InputError(
+            Text("不是银行应用的配置（kind 为 financial）", "describes no application of a bank"),
+            where=name,
+            hint=offer(info.name for info in available() if info.kind == "financial"),
+        )
+    return document.part(FinancialApplication)
+
+
+def load_authority_table(name: str) -> AuthorityTable:
+    """The public keys of payment authorities in the file ``name``; errors as :func:`load`."""
+    document = _Document(find(name))
+    if document.kind != "authorities":
+        raise InputError(
+            Text("不是公钥表（kind 为 authorities）", "holds no keys of authorities"),
+            where=name,
+            hint=offer(info.name for info in available() if info.kind == "authorities"),
+        )
+    return document.part(AuthorityTable)
 
 
 def kind_of(name: str) -> Kind:

@@ -23,10 +23,10 @@ from tests.support.sm2_backends import (
 )
 
 from sscard_ic.base.secret import Secret
-from sscard_ic.crypto.sm2 import Sm2, Sm2Error, forms, openssl_library, providers
+from sscard_ic.crypto import openssl_library
+from sscard_ic.crypto.openssl_library import Library, OpensslAbsent, library_names, open_library
+from sscard_ic.crypto.sm2 import Sm2, Sm2Error, forms, providers
 from sscard_ic.crypto.sm2.by_openssl import ByOpenssl
-from sscard_ic.crypto.sm2.model import Sm2Absent
-from sscard_ic.crypto.sm2.openssl_library import Library, library_names, open_library
 from sscard_ic.crypto.sm2.provider import probe_openssl
 
 _LIBRARY = open_library(library_names())
@@ -267,7 +267,7 @@ def _opened_as(monkeypatch: pytest.MonkeyPatch, functions: dict[str, Any]) -> No
 
 def test_an_old_openssl(monkeypatch: pytest.MonkeyPatch) -> None:
     _opened_as(monkeypatch, {"OpenSSL_version_num": lambda: 0x1010117F})
-    with pytest.raises(Sm2Absent, match=r"libcrypto\.so is older than OpenSSL 3") as caught:
+    with pytest.raises(OpensslAbsent, match=r"libcrypto\.so is older than OpenSSL 3") as caught:
         open_library(["libcrypto.so"])
     assert "libcrypto.so" in caught.value.reason.zh
     backend = probe_openssl(["libcrypto.so"])
@@ -284,7 +284,7 @@ def test_an_openssl_that_lacks_functions(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_an_openssl_without_sm2(monkeypatch: pytest.MonkeyPatch) -> None:
     watched = _Watched(EVP_PKEY_CTX_new_from_name=lambda *_: _LIBRARY.ffi.NULL)
-    monkeypatch.setattr(openssl_library, "open_library", lambda _: watched.library)
+    monkeypatch.setattr(openssl_library, "machine_library", lambda: watched.library)
     backend = probe_openssl()
     assert backend.sm2 is None
     assert backend.absent is not None

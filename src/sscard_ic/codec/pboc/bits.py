@@ -54,6 +54,7 @@ class Cvr(IntFlag):
 
 
 _FIRST_SHIFT, _SECOND_SHIFT, _SCRIPTS_SHIFT = 20, 22, 4
+_RESERVED = 3
 NOT_REQUESTED = 2
 """Kind of the second cryptogram while there is none."""
 
@@ -74,8 +75,12 @@ def with_scripts(cvr: int, count: int) -> int:
 
 
 def first_kind(cvr: int) -> Kind:
-    """Kind of the first cryptogram; the one of a contactless answer, too."""
-    return Kind(cvr >> _FIRST_SHIFT & 3)
+    """Kind of the first cryptogram; the one of a contactless answer, too.
+
+    The value that is reserved counts as AAC (ref 04 §8.3).
+    """
+    kind = cvr >> _FIRST_SHIFT & 3
+    return Kind.AAC if kind == _RESERVED else Kind(kind)
 
 
 def second_kind(cvr: int) -> int:

@@ -10,7 +10,7 @@ from typing import Literal
 Format = Literal["n", "cn", "an", "b"]
 
 _NUMERIC = """
-    5F24 5F25 5F28 5F2A 5F30 5F34 5F36 5F57 81 9A 9C 9F01 9F02 9F03 9F11 9F15 9F1A 9F21 9F35 9F39
+    5F24 5F25 5F28 5F2A 5F30 5F34 5F36 5F57 9A 9C 9F01 9F02 9F03 9F11 9F15 9F1A 9F21 9F35 9F39
     9F3C 9F3D 9F41 9F42 9F44 9F51 9F54 9F57 9F5C 9F5D 9F6B 9F6D 9F73 9F75 9F76 9F77 9F78 9F79 9F7B
     DF62 DF63 DF71 DF72 DF76 DF77 DF78 DF79
 """
@@ -20,8 +20,11 @@ _FORMATS: dict[int, Format] = {
     **dict.fromkeys((int(tag, 16) for tag in _NUMERIC.split()), "n"),
     **dict.fromkeys((int(tag, 16) for tag in _COMPRESSED.split()), "cn"),
     **dict.fromkeys((int(tag, 16) for tag in _TEXT.split()), "an"),
-    0x81: "b",
 }
+
+
+MOST = 999_999_999_999
+"""Fen that an amount can hold."""
 
 
 def format_of(tag: int) -> Format:
@@ -44,7 +47,9 @@ def fitted(tag: int, value: bytes, length: int) -> bytes:
 
 
 def amount(value: int) -> bytes:
-    """An amount of fen as n12: 6 bytes."""
+    """An amount of fen as n12: 6 bytes; raises ``ValueError`` for one that has no 12 digits."""
+    if not 0 <= value <= MOST:
+        raise ValueError("an amount has at most 12 digits")
     return bytes.fromhex(f"{value:012d}")
 
 

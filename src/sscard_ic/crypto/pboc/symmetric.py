@@ -42,6 +42,12 @@ def account_block(pan: str, sequence: int | None) -> bytes:
     return bytes.fromhex(digits[-_DIGITS:].rjust(_DIGITS, "0"))
 
 
+def account_blocks(pan: str, sequence: int | None) -> bytes:
+    """Y and its complement, 16 bytes: what a master key encrypts to the key of a card."""
+    block = account_block(pan, sequence)
+    return block + block.translate(_INVERSE)
+
+
 def cryptogram_input(
     version: int, values: Mapping[int, bytes], aip: bytes, atc: int, cvr: bytes
 ) -> bytes:
@@ -76,8 +82,10 @@ class BankSuite:
 
     def card_key(self, master: bytes, pan: str, sequence: int | None) -> bytes:
         """UDK of a card, with odd parity for 3DES (ref 14 §6)."""
-        block = account_block(pan, sequence)
-        key = SUITES[self.algorithm].encrypt(master, block + block.translate(_INVERSE))
+        return self.finished(SUITES[self.algorithm].encrypt(master, account_blocks(pan, sequence)))
+
+    def finished(self, key: bytes) -> bytes:
+        """UDK from the encryption of :func:`account_blocks` under the master key."""
         return odd_parity(key) if self.algorithm == "3des" else key
 
     def session_key(self, card_key: bytes, atc: int) -> bytes:
@@ -130,9 +138,10 @@ class BankSuite:
             raise ValueError("whole blocks are needed")
         block = suite.decrypt(session_key, data)
         length = block[0]
-        if mac.pad80_if_needed(block[: 1 + length], suite.block) != block:
+        data = block[: 1 + length]
+        if len(data) <= length or mac.pad80_if_needed(data, suite.block) != block:
             raise ValueError("length or filling is wrong")
-        return block[1 : 1 + length]
+        return data[1:]
 
 
 def odd_parity(key: bytes) -> bytes:

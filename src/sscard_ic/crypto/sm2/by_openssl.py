@@ -8,6 +8,7 @@ lock, and OpenSSL's list of errors, which belongs to the thread, is left as it w
 from __future__ import annotations
 
 from sscard_ic.base.secret import Secret
+from sscard_ic.crypto.openssl_library import Library
 from sscard_ic.crypto.sm2 import forms, model
 from sscard_ic.crypto.sm2.model import KeyPair, Sm2Error
 from sscard_ic.crypto.sm2.openssl_handles import (
@@ -17,7 +18,6 @@ from sscard_ic.crypto.sm2.openssl_handles import (
     Handle,
     Handles,
 )
-from sscard_ic.crypto.sm2.openssl_library import Library
 
 _LONGEST_SIGNATURE = 72
 """Bytes of a signature in DER."""
@@ -42,7 +42,7 @@ class ByOpenssl:
 
     def generate(self) -> KeyPair:
         """A new key pair."""
-        with self._handles.errors_kept(), self._handles.named_context() as context:
+        with self._library.errors_kept(), self._handles.named_context() as context:
             made = self._ffi.new("EVP_PKEY **")
             if (
                 self._lib.EVP_PKEY_keygen_init(context) != DONE
@@ -60,7 +60,7 @@ class ByOpenssl:
         """The public key of a private one."""
         model.require_private(private)
         with (
-            self._handles.errors_kept(),
+            self._library.errors_kept(),
             self._handles.point() as (group, point),
             self._handles.number(private) as number,
         ):
@@ -77,7 +77,7 @@ class ByOpenssl:
     def check_public(self, public: bytes) -> None:
         """Raise :class:`Sm2Error` unless it is a point of the curve."""
         model.require_public(public)
-        with self._handles.errors_kept(), self._handles.point() as (group, point):
+        with self._library.errors_kept(), self._handles.point() as (group, point):
             octets = bytes((UNCOMPRESSED,)) + public
             done = self._lib.EC_POINT_oct2point(group, point, octets, len(octets), self._null)
         if done != DONE:
@@ -100,7 +100,7 @@ class ByOpenssl:
         model.require_message(message)
         with (
             self._handles.public_key(public) as key,
-            self._handles.errors_kept(),
+            self._library.errors_kept(),
             self._handles.context(key) as context,
         ):
             if self._lib.EVP_PKEY_encrypt_init(context) != DONE:
@@ -118,7 +118,7 @@ class ByOpenssl:
         self.check_public(cipher[: model.C1_LENGTH])
         with (
             self._handles.private_key(private) as key,
-            self._handles.errors_kept(),
+            self._library.errors_kept(),
             self._handles.context(key) as context,
         ):
             message = self._decrypted(context, cipher)
@@ -128,7 +128,7 @@ class ByOpenssl:
         return message
 
     def _signed(self, key: Handle, digest: bytes) -> bytes:
-        with self._handles.errors_kept(), self._handles.context(key) as context:
+        with self._library.errors_kept(), self._handles.context(key) as context:
             out = self._ffi.new("unsigned char[]", _LONGEST_SIGNATURE)
             length = self._ffi.new("size_t *", _LONGEST_SIGNATURE)
             if (
@@ -139,7 +139,7 @@ class ByOpenssl:
             return forms.signature_from_der(bytes(self._ffi.buffer(out, length[0])))
 
     def _verified(self, key: Handle, digest: bytes, signature: bytes) -> bool:
-        with self._handles.errors_kept(), self._handles.context(key) as context:
+        with self._library.errors_kept(), self._handles.context(key) as context:
             if self._lib.EVP_PKEY_verify_init(context) != DONE:
                 raise Sm2Error("OpenSSL could not verify")
             der = forms.signature_to_der(signature)
@@ -162,7 +162,7 @@ class ByOpenssl:
         der = forms.cipher_to_der(cipher)
         if self._lib.EVP_PKEY_decrypt_init(context) != DONE:
             raise Sm2Error("OpenSSL could not decrypt")
-        with self._handles.wiped(room) as out:
+        with self._library.wiped(room) as out:
             if self._lib.EVP_PKEY_decrypt(context, out, length, der, len(der)) != DONE:
                 return None
             return Secret(bytes(self._ffi.buffer(out, length[0])))
@@ -173,7 +173,7 @@ class ByOpenssl:
         if self._lib.EVP_PKEY_get_bn_param(key, b"priv", number) != DONE:
             raise Sm2Error("OpenSSL could not make a key pair")
         try:
-            with self._handles.wiped(model.PRIVATE_LENGTH) as out:
+            with self._library.wiped(model.PRIVATE_LENGTH) as out:
                 self._lib.BN_bn2binpad(number[0], out, model.PRIVATE_LENGTH)
                 return Secret(bytes(self._ffi.buffer(out)))
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto.sm2.curve import ORDER, PRIME
 
@@ -32,14 +31,6 @@ DEFAULT_USER_ID = b"1234567812345678"
 
 class Sm2Error(ValueError):
     """A key, point or ciphertext that SM2 refuses; says why and quotes nothing."""
-
-
-class Sm2Absent(Exception):
-    """A library for SM2 that this machine does not have; ``reason`` says why."""
-
-    def __init__(self, reason: Text) -> None:
-        super().__init__(reason.en)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from sscard_ic.base.secret import Secret
+from sscard_ic.crypto.openssl_library import Library
 from sscard_ic.crypto.sm2 import model
 from sscard_ic.crypto.sm2.model import Sm2Error
-from sscard_ic.crypto.sm2.openssl_library import Library
 
 DONE = 1
 """What a function of OpenSSL answers that did what it was asked for."""
@@ -31,9 +31,10 @@ Part = tuple[Any, int, Any, int]
 
 
 class Handles:
-    """Keys, contexts, points, numbers and buffers of one library; keeps none of them."""
+    """Keys, contexts, points and numbers of one library; keeps none of them."""
 
     def __init__(self, library: Library) -> None:
+        self._library = library
         self._ffi = library.ffi
         self._lib = library.functions
         self._null = library.ffi.NULL
@@ -47,7 +48,7 @@ class Handles:
     def private_key(self, private: Secret) -> Iterator[Handle]:
         """A private key of 32 bytes, without its public one."""
         model.require_private(private)
-        with self.wiped(model.PRIVATE_LENGTH) as value:
+        with self._library.wiped(model.PRIVATE_LENGTH) as value:
             step = -1 if sys.byteorder == "little" else 1
             self._ffi.buffer(value)[:] = private.reveal()[::step]
             part = (self._part_names[b"priv"], _UNSIGNED, value, model.PRIVATE_LENGTH)
@@ -82,7 +83,7 @@ class Handles:
             parts[place].data = value
             parts[place].data_size = length
         made = self._ffi.new("EVP_PKEY **")
-        with self.errors_kept(), self.named_context() as context:
+        with self._library.errors_kept(), self.named_context() as context:
             if (
                 self._lib.EVP_PKEY_fromdata_init(context) != DONE
                 or self._lib.EVP_PKEY_fromdata(context, made, selection, parts) != DONE
@@ -138,21 +139,3 @@ class Handles:
             yield number
         finally:
             self._lib.BN_clear_free(number)
-
-    @contextmanager
-    def wiped(self, length: int) -> Iterator[Any]:
-        """A buffer that is overwritten at the end."""
-        buffer = self._ffi.new("unsigned char[]", length)
-        try:
-            yield buffer
-        finally:
-            self._lib.OPENSSL_cleanse(buffer, length)
-
-    @contextmanager
-    def errors_kept(self) -> Iterator[None]:
-        """What OpenSSL says of our failures is taken off its list; what was there before stays."""
-        self._lib.ERR_set_mark()
-        try:
-            yield
-        finally:
-            self._lib.ERR_pop_to_mark()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sscard_ic.base.errors import InputError, SscardError, Text
-from sscard_ic.crypto.sm2.model import Sm2, Sm2Absent
+from sscard_ic.crypto.sm2.model import Sm2
 
 VARIABLE = "SSCARD_SM2"
 """Environment variable that forces one library by its name."""
@@ -59,16 +59,21 @@ def probe_openssl(names: Iterable[str] | None = None) -> Backend:
     """The machine's OpenSSL, opened by one of ``names`` and tried out with known answers."""
     try:
         # cffi itself may be missing, or unable to load.
+        from sscard_ic.crypto import openssl_library
         from sscard_ic.crypto.sm2.by_openssl import ByOpenssl
-        from sscard_ic.crypto.sm2.openssl_library import library_names, open_library
         from sscard_ic.crypto.sm2.self_test import answers_right
-
-        sm2 = ByOpenssl(open_library(library_names() if names is None else names))
-        right = answers_right(sm2)
-    except Sm2Absent as error:
-        return Backend("openssl", None, error.reason)
     except ImportError as error:
         return Backend("openssl", None, _unloadable("cffi", error))
+    try:
+        opened = (
+            openssl_library.machine_library()
+            if names is None
+            else openssl_library.open_library(names)
+        )
+        sm2 = ByOpenssl(opened)
+        right = answers_right(sm2)
+    except openssl_library.OpensslAbsent as error:
+        return Backend("openssl", None, error.reason)
     except AttributeError as error:
         return Backend("openssl", None, _unloadable("libcrypto", error))
     if not right:

@@ -1,4 +1,4 @@
-"""The machine's own OpenSSL: where its libcrypto lies, and which of its functions SM2 needs.
+"""The machine's own OpenSSL: where its libcrypto lies, and which functions SM2 and RSA need.
 
 It is called in cffi's ABI mode, so that no compiler is needed. The copy inside `cryptography` is
 never used: it has no SM2, and hides its functions.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from cffi import FFI
 
 from sscard_ic.base.errors import Text
-from sscard_ic.crypto.sm2.model import Sm2Absent
 
 _LEAST_MAJOR = 3
 _MAJOR_SHIFT = 28
@@ -65,6 +66,7 @@ int EVP_PKEY_encrypt(
 int EVP_PKEY_decrypt_init(EVP_PKEY_CTX *);
 int EVP_PKEY_decrypt(
     EVP_PKEY_CTX *, unsigned char *out, size_t *length, const unsigned char *in, size_t);
+int EVP_PKEY_CTX_set_rsa_padding(EVP_PKEY_CTX *, int mode);
 
 BIGNUM *BN_bin2bn(const unsigned char *, int length, BIGNUM *);
 int BN_bn2binpad(const BIGNUM *, unsigned char *out, int length);
@@ -83,6 +85,14 @@ size_t EC_POINT_point2oct(
 """
 
 
+class OpensslAbsent(Exception):
+    """This machine has no OpenSSL that could be used; ``reason`` says why."""
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Library:
     """An opened libcrypto of OpenSSL 3 or later."""
@@ -98,11 +108,35 @@ class Library:
         words = self.ffi.string(self.functions.OpenSSL_version(0)).decode("ascii", "replace")
         return " ".join(words.split()[:2])
 
+    @contextmanager
+    def wiped(self, length: int) -> Iterator[Any]:
+        """A buffer that is overwritten at the end."""
+        buffer = self.ffi.new("unsigned char[]", length)
+        try:
+            yield buffer
+        finally:
+            self.functions.OPENSSL_cleanse(buffer, length)
+
+    @contextmanager
+    def errors_kept(self) -> Iterator[None]:
+        """What OpenSSL says of our failures is taken off its list; what was there before stays."""
+        self.functions.ERR_set_mark()
+        try:
+            yield
+        finally:
+            self.functions.ERR_pop_to_mark()
+
+
+@cache
+def machine_library() -> Library:
+    """The OpenSSL of this machine, opened once; errors as :func:`open_library`."""
+    return open_library(library_names())
+
 
 def open_library(names: Iterable[str]) -> Library:
     """The first of ``names`` that is an OpenSSL of version 3 or later.
 
-    Raises :class:`~sscard_ic.crypto.sm2.model.Sm2Absent`, which says what was tried.
+    Raises :class:`OpensslAbsent`, which says what was tried.
     """
     ffi = FFI()
     ffi.cdef(_DECLARATIONS)
@@ -119,13 +153,13 @@ def open_library(names: Iterable[str]) -> Library:
         old.append(name)
     looked = ", ".join(tried)
     if old:
-        raise Sm2Absent(
+        raise OpensslAbsent(
             Text(
                 f"{', '.join(old)} 的版本低于 OpenSSL 3",
                 f"{', '.join(old)} is older than OpenSSL 3",
             )
         )
-    raise Sm2Absent(
+    raise OpensslAbsent(
         Text(f"未找到 OpenSSL 3 的 libcrypto（{looked}）", f"no libcrypto of OpenSSL 3 ({looked})")
     )
 
