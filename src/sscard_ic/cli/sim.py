@@ -12,6 +12,7 @@ import click
 from sscard_ic.base.errors import Text
 from sscard_ic.cli.common import json_option, language, print_json, say, tr
 from sscard_ic.cli.progress import progress
+from sscard_ic.cli.sim_bank import show_bank
 from sscard_ic.cli.sim_fault import fault
 from sscard_ic.cli.sim_psam import make_psams
 from sscard_ic.cli.sim_remake import remade
@@ -186,6 +187,8 @@ def show(image: Path, as_json: bool) -> None:
         print_table(*titles, rows=files, numbers=(2,))
     if description.certificates is not None:
         _show_certificates(description.certificates)
+    if description.bank is not None:
+        show_bank(description.bank)
 
 
 def _show_certificates(application: CertificateDescription) -> None:

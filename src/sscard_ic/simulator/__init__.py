@@ -15,6 +15,7 @@ from sscard_ic.simulator.inspection import (
     describe_image,
 )
 from sscard_ic.simulator.memory import ImageInUse, Memory
+from sscard_ic.simulator.pboc.inspection import BankApplication, BankDescription
 from sscard_ic.simulator.psam.factory import blank_psam
 from sscard_ic.simulator.vpcd import DEFAULT_PORT, VpcdSlot
 from sscard_ic.simulator.vpcd_deck import VpcdDeck
@@ -26,6 +27,8 @@ __all__ = [
     "DEFAULT_PORT",
     "FAULT_KINDS",
     "Application",
+    "BankApplication",
+    "BankDescription",
     "BlockedDirectory",
     "CardLost",
     "CardNotRead",

@@ -20,7 +20,7 @@ _BY_NAME, _BY_FID = 0x04, 0x00
 _FIRST, _NEXT = 0x00, 0x02
 _MF = b"\x3f\x00"
 _OK = b"\x90\x00"
-_NOT_FOUND = 0x6A82
+_NOT_FOUND, _CLOSED = 0x6A82, 0x6A81
 _SHORT_MAX = 256
 _HEADER_ONLY = 5
 """Bytes of a command without data: such commands repeat and carry no secret."""
@@ -34,8 +34,10 @@ class Chip:
     ``applications[0]`` is the file system: current after a reset, and it owns the MF. ``restore``
     makes all applications read the memory anew. ``interface`` is the face that the reader talks
     to: it decides on ATR and protocol. ``environments`` are directories below the MF that belong
-    to other applications: file identifier → name. Not safe for use from several threads at once,
-    like a chip in a reader.
+    to other applications: file identifier → name. ``claimed`` answers who is asked for a name
+    before the current application is. While ``closed`` answers true the chip selects nothing, and
+    6A81 is all that it says after a reset. Not safe for use from several threads at once, like a
+    chip in a reader.
     """
 
     __slots__ = (
@@ -43,6 +45,8 @@ class Chip:
         "_atr",
         "_challenge",
         "_challenge_lives",
+        "_claimed",
+        "_closed",
         "_current",
         "_environments",
         "_exact_le",
@@ -66,11 +70,15 @@ class Chip:
         restore: Callable[[], None],
         interface: Interface = "contact",
         environments: Mapping[bytes, bytes] | None = None,
+        claimed: Callable[[bytes], Application | None] = lambda name: None,
+        closed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._memory = memory
         self._applications = tuple(applications)
         self._current = self._applications[0]
         self._environments = environments or {}
+        self._claimed = claimed
+        self._closed = closed
         self._identity = identity
         self._challenge = challenge
         self._challenge_lives = challenge_life == "until_used"
@@ -189,7 +197,10 @@ class Chip:
             application.reset()
 
     def _route(self, command: Command) -> bytes:
-        if command.ins == _SELECT and command.cla == 0x00:
+        selecting = command.ins == _SELECT and command.cla == 0x00
+        if self._closed() and (selecting or self._current is self._applications[0]):
+            raise Refusal(_CLOSED)
+        if selecting:
             if command.p1 == _BY_NAME:
                 self._current.pass_over()
                 return self._select_name(command)
@@ -219,7 +230,11 @@ class Chip:
         if command.p2 not in (_FIRST, _NEXT):
             raise Refusal(0x6A86)
         following = command.p2 == _NEXT
-        answer = self._current.select(name, following) if name else None
+        owner = None if following else self._claimed(name)
+        if owner is not None and owner is not self._current:
+            answer = self._enter(owner, name)
+        else:
+            answer = self._current.select(name, following) if name else None
         if answer is not None:
             return answer
         others = [each for each in self._applications if each is not self._current]
@@ -227,11 +242,22 @@ class Chip:
             place = self._applications.index(self._current)
             others = list(self._applications[place + 1 :])
         for application in others:
-            answer = application.select(name, following=False) if name else None
+            answer = self._enter(application, name) if name else None
             if answer is not None:
-                self._switch(application)
                 return answer
         raise Refusal(_NOT_FOUND)
+
+    def _enter(self, application: Application, name: bytes) -> bytes | None:
+        """SELECT in another application, current afterwards where it answers: a warning, too."""
+        try:
+            answer = application.select(name, following=False)
+        except Refusal as refusal:
+            if refusal.data:
+                self._switch(application)
+            raise
+        if answer is not None:
+            self._switch(application)
+        return answer
 
     def _switch(self, application: Application) -> None:
         """The firewall: what was proved to one application means nothing to another."""

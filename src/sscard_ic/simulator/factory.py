@@ -11,7 +11,7 @@ from sscard_ic.crypto.published import published_test_key
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.cos import parse_dialect
 from sscard_ic.profile.dialect import Dialect, Features
-from sscard_ic.simulator import certificate, medical, tree
+from sscard_ic.simulator import certificate, locking, medical, tree
 from sscard_ic.simulator.application import Application
 from sscard_ic.simulator.card import Interface, VirtualCard
 from sscard_ic.simulator.card_state import CardState
@@ -22,6 +22,9 @@ from sscard_ic.simulator.fault_file import FaultFile
 from sscard_ic.simulator.faulty_card import FaultyCard
 from sscard_ic.simulator.mask import Mask, mask_rules
 from sscard_ic.simulator.memory import Memory, damaged
+from sscard_ic.simulator.pboc import description as bank_description
+from sscard_ic.simulator.pboc.bank import bank_of
+from sscard_ic.simulator.pboc.registry import Registry
 from sscard_ic.simulator.psam import factory as psam
 from sscard_ic.simulator.silicon import HEAD_LENGTH, UNIQUE_LENGTH, Challenge, Identity
 from sscard_ic.simulator.ssc import SocialSecurityApplication
@@ -40,14 +43,16 @@ def blank(
     path: Path | None = None,
     features: Features | None = None,
     transport_key: bytes | None = None,
+    card_manager_key: bytes | None = None,
     entropy: Entropy = os.urandom,
 ) -> Chip:
     """A factory-fresh chip whose ATR ends in the 6-byte ``serial``.
 
     ``transport_key`` opens the maker's blanks, itself or by a code of each chip; the one that the
-    COS maker publishes, or the published test key, when left out. With ``path`` the chip lives in
-    that new file. ``entropy`` answers random bytes of a given length. Raises :class:`InputError`
-    for a production profile, an existing file, or a serial of another length.
+    COS maker publishes, or the published test key, when left out. ``card_manager_key`` is the KMC
+    of a chip with the bank's part; the published test key, when left out. With ``path`` the chip
+    lives in that new file. ``entropy`` answers random bytes of a given length. Raises
+    :class:`InputError` for a production profile, an existing file, or a serial of another length.
     """
     if profile.region is not None and profile.region.issuer.environment == "production":
         raise InputError(
@@ -74,6 +79,7 @@ def blank(
         "mask": mask_rules(profile.structure, dialect),
         medical.HEADER: medical.describe(profile.structure),
         certificate.HEADER: certificate.describe(profile.structure),
+        bank_description.HEADER: bank_description.describe(profile.financial),
     }
     memory = Memory.create(header, path)
     identity = Identity(memory, dialect.features.protocol)
@@ -84,6 +90,8 @@ def blank(
     model = certificate.model_of(memory)
     if model is not None:
         CertificateState(memory, model, card.challenge).manufacture()
+    if profile.financial is not None:
+        Registry(memory, profile.financial).manufacture(serial, card_manager_key)
     memory.commit()
     return _chip(memory, dialect, entropy)
 
@@ -162,9 +170,19 @@ def _chip(
         applications.append(CertificateApplication(certificates))
         model = certificates.model
         environments[model.settings.environment_fid.to_bytes(2, "big")] = model.environment
+    bank = bank_of(memory, interface, entropy)
+    if bank is not None:
+        applications.append(bank)
+
+    def claimed(name: bytes) -> Application | None:
+        """A name of the bank's part is not the MF's, which may bear that of the PSE, too."""
+        if bank is None or not bank.owns(name):
+            return None
+        locking.require_card(card)
+        return bank
 
     def restore() -> None:
-        """The certificate application keeps nothing of its own: it reads the memory itself."""
+        """The other applications keep nothing of their own: they read the memory itself."""
         tree.restore(card)
 
     return Chip(
@@ -177,4 +195,6 @@ def _chip(
         restore=restore,
         interface=interface,
         environments=environments,
+        claimed=claimed,
+        closed=lambda: bank is not None and bank.closes_chip,
     )

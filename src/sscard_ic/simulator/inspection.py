@@ -11,6 +11,9 @@ from sscard_ic.simulator.cos.interpreter import LifeCycle
 from sscard_ic.simulator.factory import card_of, certificates_of, dialect_of
 from sscard_ic.simulator.files import ROOT, Directory, ElementaryFile, Lock
 from sscard_ic.simulator.memory import Memory
+from sscard_ic.simulator.pboc.description import model_of as bank_model_of
+from sscard_ic.simulator.pboc.inspection import BankDescription, describe_bank
+from sscard_ic.simulator.pboc.registry import Registry
 from sscard_ic.simulator.psam.factory import is_psam, state_of
 from sscard_ic.simulator.psam.inspection import entries, life_cycle, locked
 
@@ -55,6 +58,8 @@ class ImageDescription:
     """Directories with a lock on them."""
     certificates: CertificateDescription | None = None
     """The certificate application; None where the chip has none."""
+    bank: BankDescription | None = None
+    """The bank's part; None where the chip has none."""
 
 
 def describe_image(path: Path) -> ImageDescription:
@@ -90,7 +95,17 @@ def describe_image(path: Path) -> ImageDescription:
         ),
         files=tuple(_entries(memory, mf)) if mf is not None else (),
         certificates=None if certificates is None else describe_state(certificates),
+        bank=_bank(memory),
     )
+
+
+def _bank(memory: Memory) -> BankDescription | None:
+    model = bank_model_of(memory)
+    if model is None:
+        return None
+    registry = Registry(memory, model)
+    registry.check()
+    return describe_bank(registry)
 
 
 def _describe_psam(memory: Memory, path: Path) -> ImageDescription:

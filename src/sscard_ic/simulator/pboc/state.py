@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 from sscard_ic.codec.pboc.bits import NOT_REQUESTED, Aip, Kind, with_first, with_second
 from sscard_ic.codec.pboc.dol import Dol
 from sscard_ic.codec.pboc.elements import number
 from sscard_ic.codec.pboc.issuer_data import IssuerData
+from sscard_ic.codec.pboc.locator import parse_locator, records
 from sscard_ic.codec.tlv import TlvError, parse_ber
 from sscard_ic.crypto.pboc.symmetric import BankSuite, cryptogram_input
 from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.profile.financial import FinancialApplication
 from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.card import Interface
+from sscard_ic.simulator.pboc.purses import CASH, Purse, available, purse_of
 from sscard_ic.simulator.pboc.stored import KeyUse, StoredDebit, TransactionPath
 
 Stage = Literal["selected", "initiated", "online", "finished"]
@@ -25,6 +28,8 @@ ATC_END = 0xFFFF
 """The ATC that ends an application for good."""
 _CONDITIONS = 0x6985
 _LOW_FIVE = slice(1, 6)
+_FORMS = {0x01: 10, 0x02: 10, 0x03: 15, 0x04: 15, 0x05: 10, 0x06: 10}
+"""Bytes of issuer discretionary data: identifier, amounts of 5, MAC of 4 (ref 14 §6.2)."""
 
 
 class DebitState:
@@ -36,15 +41,18 @@ class DebitState:
     __slots__ = (
         "aip",
         "algorithm",
-        "answered",
+        "blocked",
         "cryptogram",
         "cvr",
         "entropy",
-        "first_data",
+        "generate_data",
         "interface",
         "issuer_authenticated",
+        "locator",
+        "long_objects",
         "model",
         "path",
+        "pin_exhausted",
         "pin_received",
         "processing_data",
         "response_code",
@@ -79,10 +87,8 @@ class DebitState:
         """What the terminal has told, by tag: PDOL values, then CDOL values over them."""
         self.processing_data = b""
         """PDOL values as they came."""
-        self.first_data = b""
-        """CDOL1 values as they came."""
-        self.answered = b""
-        """Answer to the first GENERATE AC, for the hash of CDA."""
+        self.generate_data = b""
+        """CDOL1 values as they came, then those of CDOL2."""
         self.cryptogram = b""
         """That of the first GENERATE AC: scripts and issuer authentication go by it."""
         self.issuer_authenticated: bool | None = None
@@ -91,8 +97,16 @@ class DebitState:
         """ARC of EXTERNAL AUTHENTICATE."""
         self.pin_received = False
         """Whether VERIFY has come in this transaction."""
+        self.pin_exhausted = False
+        """Whether the last try was spent in this transaction."""
+        self.blocked = False
+        """Whether the application was blocked when the transaction began."""
         self.script_refused = False
         """Whether a secured command of this transaction had a wrong MAC."""
+        self.locator = b""
+        """AFL of a payment by air until its last record has been read."""
+        self.long_objects: dict[int, bytes] = {}
+        """What a record answers because it is too long for the answer to GPO."""
 
     # The card's own data
 
@@ -112,24 +126,45 @@ class DebitState:
 
         Empty where the card has none.
         """
-        content = self.store.fci(self.interface) if tag == 0x9F38 else self.find(tag)
-        if tag == 0x9F38 and content is not None:
-            content = _within(content, tag)
+        content = self.offered(tag) if tag == 0x9F38 else self.find(tag)
         try:
             return Dol.parse(content or b"")
         except TlvError:
             return Dol(())
 
+    @property
+    def fci(self) -> bytes:
+        """Content of template A5 for the interface; the one of the contacts where it has none."""
+        return self.store.fci(self.interface) or self.store.fci("contact") or b""
+
+    def offered(self, tag: int) -> bytes | None:
+        """A data object of the FCI."""
+        return _within(self.fci, tag)
+
     def find(self, tag: int) -> bytes | None:
-        """A data object wherever it was personalized: among the elements, or in a record."""
+        """A data object wherever it was personalized: among the elements, or in a record.
+
+        Of several records one counts that the AFL of the transaction names.
+        """
         value = self.store.element(tag)
-        if value is not None:
-            return value
-        for name in self.store.names_of_records():
-            content = _within(self.store.data(name) or b"", tag)
+        return self._recorded(tag) if value is None else value
+
+    def _recorded(self, tag: int) -> bytes | None:
+        named = [self.store.record(sfi, number) for sfi, number in self._named_records()]
+        others = (self.store.data(name) for name in self.store.names_of_records())
+        for record in (*named, *others):
+            content = _within(record or b"", tag)
             if content is not None:
                 return content
         return None
+
+    def _named_records(self) -> list[tuple[int, int]]:
+        """SFI and number of the records that the AFL of the transaction names."""
+        locator = self.store.option(self.path, self.algorithm, 0x94)
+        try:
+            return [(sfi, number) for sfi, number, _ in records(parse_locator(locator or b""))]
+        except TlvError:
+            return []
 
     def amount_of(self, tag: int) -> int | None:
         """An amount (n12) that was personalized, in fen; None where it was not."""
@@ -166,6 +201,8 @@ class DebitState:
         self.path, self.algorithm = path, algorithm
         self.aip = Aip(int.from_bytes(aip, "big"))
         self.cvr = 0
+        self.pin_received = self.pin_exhausted = False
+        self.blocked = self.store.blocked
         self.stage = "initiated"
         return locator or b""
 
@@ -180,6 +217,25 @@ class DebitState:
             return number(self.told(0x9F02, 6))
         except ValueError:
             return 0
+
+    @property
+    def has_currency(self) -> bool:
+        """Whether the card has cash of the transaction currency."""
+        return self._purse is not None
+
+    @property
+    def purse(self) -> Purse:
+        """The cash of the transaction currency; that of the application where it has none."""
+        return self._purse or CASH
+
+    @property
+    def _purse(self) -> Purse | None:
+        return purse_of(self.store, self.model.settings, self.told(0x5F2A, 2))
+
+    def algorithm_for(self, path: TransactionPath) -> Algorithm:
+        """SM4 where the terminal asks for it (DF69) and the card was personalized for it."""
+        asked = self.told(0xDF69, 1) == b"\x01"
+        return "sm4" if asked and self.store.option(path, "sm4", 0x82) is not None else "3des"
 
     def note_kinds(self, first: Kind, second: int = NOT_REQUESTED) -> None:
         """Hold the kinds of the cryptograms in the card verification results."""
@@ -198,21 +254,27 @@ class DebitState:
         return replace(IssuerData.parse(stored), cvr=self.cvr)
 
     def compute_cryptogram(self, values: Mapping[int, bytes]) -> bytes:
-        """8 bytes over the terminal's ``values`` and the present results (ref 14 §6.1)."""
+        """8 bytes over the terminal's ``values`` and the present results (ref 14 §6.1).
+
+        Refuses 6985 for a cryptogram version that the card does not know.
+        """
         data = self.issuer_data()
         aip = int(self.aip).to_bytes(2, "big")
         results = data.card_verification_results
-        message = cryptogram_input(data.version, values, aip, self.atc, results)
+        try:
+            message = cryptogram_input(data.version, values, aip, self.atc, results)
+        except ValueError as error:
+            raise Refusal(_CONDITIONS) from error
         return self.suite.mac(self.session_key("cryptogram"), message)
 
     def answered_issuer_data(self, *, discretionary: bool) -> bytes:
         """9F10 of an answer: with amounts and their MAC where ``discretionary`` and wanted.
 
-        Personalized with ``room`` and identifier alone (ref 14 §6.2); static data go as they are.
+        Personalized as a length and an identifier, alone or with zeros to fill in (ref 14 §6.2,
+        04 §6.7); static data go as they are.
         """
         data = self.issuer_data()
-        room = data.room
-        if room is None:
+        if data.room is None and not _is_form(data.discretionary):
             return bytes(data)
         if not discretionary:
             return bytes(replace(data, discretionary=b"", room=None))
@@ -223,20 +285,27 @@ class DebitState:
 
     def _discretionary(self, identifier: int) -> bytes:
         """One or two amounts of 5 bytes (ref 14 §6.2)."""
-        balance = (self.store.element(0x9F79) or bytes(6))[_LOW_FIVE]
+        balance = (self.store.element(self.purse.balance) or bytes(6))[_LOW_FIVE]
         spent = bytes.fromhex(f"{self.store.counter('ctta'):012d}")[_LOW_FIVE]
         limit = (self.store.element(0x9F54) or bytes(6))[_LOW_FIVE]
-        available = (self.store.element(0x9F5D) or bytes(6))[_LOW_FIVE]
+        left = bytes.fromhex(f"{available(self.store, self.purse):012d}")[_LOW_FIVE]
         parts = {
             0x01: balance,
             0x02: spent,
             0x03: balance + spent,
             0x04: spent + limit,
-            0x05: available,
+            0x05: left,
         }
         return parts.get(identifier, balance)
 
 
+def _is_form(discretionary: bytes) -> bool:
+    """Whether data were personalized as an identifier and zeros in place of amounts and MAC."""
+    identifier = discretionary[0] if discretionary else 0
+    return _FORMS.get(identifier) == len(discretionary) and not any(discretionary[1:])
+
+
+@lru_cache(maxsize=512)
 def _within(content: bytes, tag: int) -> bytes | None:
     """Value of a primitive object anywhere in BER-TLV ``content``."""
     try:

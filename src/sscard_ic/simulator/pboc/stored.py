@@ -45,6 +45,9 @@ Flag = Literal[
 ]
 Log = Literal["transactions", "loads"]
 
+CARD_BLOCKED = "bank/card_blocked"
+"""Path of the mark that CARD BLOCK leaves; it concerns every application of the bank."""
+
 
 class StoredApplication:
     """One application of the bank: life, records, data objects, FCI; as personalized.
@@ -68,6 +71,10 @@ class StoredApplication:
     def issue(self) -> None:
         """End personalization."""
         self.put_number("issued", 1)
+
+    def block_card(self) -> None:
+        """Close all applications of the bank, for good."""
+        self._memory.put(CARD_BLOCKED, 1)
 
     # Data
 
