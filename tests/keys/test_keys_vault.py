@@ -65,6 +65,20 @@ def _family(algorithm: RootAlgorithm) -> Algorithm:
     return "sm4" if algorithm == "sm4" else "3des"
 
 
+_BANK = [
+    (name, use, family)
+    for name, use in (
+        ("BANK-AC", "bank_cryptogram"),
+        ("BANK-MAC", "bank_mac"),
+        ("BANK-ENC", "bank_encipherment"),
+        ("BANK-TK", "bank_transport"),
+        ("BANK-KMC", "card_manager"),
+    )
+    for family in ("3des", "sm4")
+    if family == "3des" or use != "card_manager"
+]
+
+
 def test_roots_are_the_published_test_keys(vault: SoftwareVault) -> None:
     told = vault.keys()
     infos = {(info.name, info.version, _family(info.algorithm)): info for info in told}
@@ -75,7 +89,8 @@ def test_roots_are_the_published_test_keys(vault: SoftwareVault) -> None:
         for family in ("3des", "sm4")
         if family == "3des" or entry.algorithm == "card"
     }
-    assert set(infos) == expected | {("TRANSPORT", 1, "3des")}
+    bank = {(name, 1, family) for name, _, family in _BANK}
+    assert set(infos) == expected | {("TRANSPORT", 1, "3des")} | bank
     assert list(infos) == sorted(infos)
     assert len({info.check_value for info in told}) == len(told), "no two roots are the same"
     assert {info.environment for info in told} == {"test"}
@@ -99,6 +114,7 @@ def test_inventory_says_owner_use_and_algorithm(vault: SoftwareVault) -> None:
         ("MKSSSE", "maker", "maker", "master", 16, "sm4"),
         ("DTK", "province", "P1", "tac", 16, "3des"),
         ("TRANSPORT", "maker", "maker", "transport", 16, "3des"),
+        *((name, "bank", "bank", use, 16, family) for name, use, family in _BANK),
     }
 
 
@@ -198,7 +214,7 @@ def test_test_keys_serve_test_profiles_only(vault: SoftwareVault, tmp_path: Path
 
 
 def test_a_vault_shows_nothing(vault: SoftwareVault, vault_file: Path) -> None:
-    assert repr(vault) == f"<SoftwareVault {vault_file}: 18 test keys>"
+    assert repr(vault) == f"<SoftwareVault {vault_file}: 27 test keys>"
     raw = vault_file.read_bytes()
     infos = vault.keys()
     for info in infos:

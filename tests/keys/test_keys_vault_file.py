@@ -14,7 +14,7 @@ from tests.support.remembered_scrypt import remember
 
 from sscard_ic.base import Secret
 from sscard_ic.crypto.published import published_test_key
-from sscard_ic.keys import CardKey, SoftwareVault, VaultError, create_test_vault, vault_format
+from sscard_ic.keys import CardKey, SoftwareVault, VaultError, published_roots, vault_format
 from sscard_ic.keys.hierarchy import RootKey
 from sscard_ic.keys.inventory import KeySpec
 from sscard_ic.keys.vault_contents import STORAGE_KEY_LENGTH, Contents, HeldKey
@@ -41,11 +41,18 @@ def _remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     remember(monkeypatch)
 
 
+def _make_few(path: Path) -> None:
+    """A vault with the records ``_RECORDS``: without those of a bank."""
+    roots = published_roots.published_roots(_FEW, CREATED)
+    keys = [root for root in roots if root.level != "bank"]
+    SoftwareVault.create(path, PASSPHRASE, environment="test", keys=keys).close()
+
+
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A vault with the records ``_RECORDS``."""
     path = tmp_path_factory.mktemp("few") / "vault.json"
-    create_test_vault(path, PASSPHRASE, _FEW)
+    _make_few(path)
     return path.read_bytes()
 
 
@@ -120,7 +127,7 @@ def test_identities_can_be_read_and_nothing_else(few: bytes) -> None:
 
 
 def test_the_same_vault_never_looks_the_same_twice(target: Path, few: bytes) -> None:
-    create_test_vault(target, PASSPHRASE, _FEW)
+    _make_few(target)
     one, other = json.loads(few), json.loads(target.read_bytes())
     for name in ("vault", "salt", "check"):
         assert one["head"][name] != other["head"][name]
@@ -396,7 +403,7 @@ def test_a_record_that_the_table_does_not_know(target: Path, few: bytes) -> None
 
 def test_parts_of_two_vaults_do_not_fit(few: bytes, target: Path) -> None:
     """Of the same passphrase and the same keys."""
-    create_test_vault(target, PASSPHRASE, _FEW)
+    _make_few(target)
     mine, other = _lines(few), _lines(target.read_bytes())
     for number in range(2):
         mixed = [*mine[:number], other[number], *mine[number + 1 :]]

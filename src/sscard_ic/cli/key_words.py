@@ -10,6 +10,7 @@ from sscard_ic.base.errors import Text
 from sscard_ic.cli.common import language, tr
 from sscard_ic.crypto.factors import city_factor, province_factor
 from sscard_ic.keys.inventory import Factor, KeyInfo, Level, Origin, Owner, RootAlgorithm, Use
+from sscard_ic.profile.financial import BankKeyUse
 from sscard_ic.profile.manual import key_words
 from sscard_ic.profile.structure import Key
 
@@ -32,6 +33,11 @@ USES: Mapping[Use, Text] = {
     "tac": Text("TAC", "TAC"),
     "transport": Text("传输", "transport"),
     "wrap": Text("密钥保护", "wrap"),
+    "bank_cryptogram": Text("应用密文", "cryptogram"),
+    "bank_mac": Text("脚本 MAC", "script MAC"),
+    "bank_encipherment": Text("脚本加密", "PIN encipherment"),
+    "card_manager": Text("卡片管理者 (KMC)", "card manager"),
+    "bank_transport": Text("银行数据传输", "transport of data"),
 }
 ALGORITHMS: Mapping[RootAlgorithm, str] = {
     "des": "DES",
@@ -48,6 +54,15 @@ ORIGINS: Mapping[Origin, Text] = {
     "block": Text("密钥块导入", "key block"),
 }
 ENVIRONMENTS = {"test": Text("测试", "test"), "production": Text("生产", "production")}
+_BANK_USES: Mapping[BankKeyUse, Text] = {
+    "bank_cryptogram": Text(
+        "银行应用密文（ARQC、TC、AAC、ARPC）", "cryptograms of the bank's application"
+    ),
+    "bank_mac": Text("发卡行脚本与余额的 MAC", "MACs of issuer scripts and of balances"),
+    "bank_encipherment": Text("发卡行脚本中的新 PIN", "enciphers new PINs in issuer scripts"),
+    "card_manager": Text("卡片管理者的密钥 (KMC)", "opens card managers (KMC)"),
+    "bank_transport": Text("保护银行交来的数据", "protects data on their way from the bank"),
+}
 _CHAIN_LEVELS: frozenset[Level] = frozenset({"N1", "N2", "P1", "C1"})
 
 
@@ -100,6 +115,10 @@ def use_words(use: Use) -> str:
             return tr("打开制卡商的白卡", "opens the card maker's blanks")
         case "wrap":
             return tr("保护传输中的其他密钥", "protects other keys on their way")
+        case (
+            "bank_cryptogram" | "bank_mac" | "bank_encipherment" | "card_manager" | "bank_transport"
+        ):
+            return said(_BANK_USES[use])
         case _:
             return said(key_words(Key(directory="", id=0, use=use, level="maker"))[0])
 
@@ -113,6 +132,10 @@ def factor_words(factor: Factor, region: str | None = None) -> str:
             return f"{tr('市', 'city')} {factor_text(factor, region)}"
         case "province":
             return f"{tr('省', 'province')} {factor_text(factor, region)}"
+        case "account":
+            return tr("主账号与序列号", "PAN and its sequence number")
+        case "chip":
+            return tr("芯片的密钥数据（KEYDATA）", "key data of the chip (KEYDATA)")
 
 
 def factor_text(factor: Factor, region: str | None) -> str:

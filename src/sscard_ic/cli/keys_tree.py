@@ -36,6 +36,9 @@ _CHAIN: tuple[tuple[Owner, Factor], ...] = (
     ("city", "card"),
 )
 """The owners above a card, and what the step down from each depends on."""
+_BESIDE: tuple[Owner, ...] = ("maker", "bank", "site")
+"""The owners beside that chain."""
+_REGIONAL: frozenset[Factor] = frozenset({"province", "city"})
 _DIVISION_DIGITS = 6
 
 
@@ -65,7 +68,7 @@ def tree_command(region: str | None, vault: Path | None, as_json: bool) -> None:
         return
     tree = Tree(Line(f"{place} ({said(ENVIRONMENTS[environment])})"))
     _add_chain(tree, keys, region)
-    for owner in ("maker", "bank", "site"):
+    for owner in _BESIDE:
         _add_owner(tree, owner, [key for key in keys if key.owner == owner])
     common.stdout_console().print(tree)
 
@@ -85,11 +88,15 @@ def _add_owner(tree: Tree, owner: Owner, keys: Sequence[KeyInfo]) -> None:
     if not keys:
         return
     branch = tree.add(Line(said(OWNERS[owner]), style="bold"))
-    diversified = [key for key in keys if key.factors]
     _add_keys(branch, [key for key in keys if not key.factors])
-    _add_keys(branch, diversified)
-    if diversified:
-        branch.add(_step("card", None)).add(Line(tr("卡", "card"), style="bold"))
+    for factor in _last_factors(keys):
+        _add_keys(branch, [key for key in keys if key.factors[-1:] == (factor,)])
+        branch.add(_step(factor, None)).add(Line(tr("卡", "card"), style="bold"))
+
+
+def _last_factors(keys: Iterable[KeyInfo]) -> list[Factor]:
+    """What the last steps depend on, each once."""
+    return list(dict.fromkeys(key.factors[-1] for key in keys if key.factors))
 
 
 def _step(factor: Factor, region: str | None) -> Line:
@@ -134,12 +141,15 @@ def _state(key: KeyInfo, today: date) -> str:
 
 def _owner_json(owner: Owner, keys: Sequence[KeyInfo], region: str | None) -> dict[str, Any]:
     factors = next(FACTORS[level] for level in FACTORS if OWNER_OF[level] == owner)
+    own = [key for key in keys if key.owner == owner]
+    if owner in _BESIDE:
+        factors = tuple(_last_factors(own)) or factors
     return {
         "owner": owner,
         "steps": [
             {
                 "factor": factor,
-                "value": None if factor == "card" else factor_text(factor, region),
+                "value": factor_text(factor, region) if factor in _REGIONAL else None,
             }
             for factor in factors
         ],
@@ -152,7 +162,6 @@ def _owner_json(owner: Owner, keys: Sequence[KeyInfo], region: str | None) -> di
                 "level": key.level,
                 "state": key.state,
             }
-            for key in keys
-            if key.owner == owner
+            for key in own
         ],
     }

@@ -16,6 +16,9 @@ from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.keys.capabilities import missing
 from sscard_ic.profile.financial import BankKeys, ChipSettings, Padding
 
+Filling = Literal["none", "always"]
+"""Whether a value that comes under a transport key was filled with 80 00… before."""
+
 
 @dataclass(frozen=True, slots=True)
 class BankCard:
@@ -102,9 +105,24 @@ class SecureChannel(Protocol):
         ...
 
     def translate(
-        self, transport: str, version: int, algorithm: Algorithm, data: bytes, padding: Padding
+        self,
+        transport: str,
+        version: int,
+        algorithm: Algorithm,
+        data: bytes,
+        padding: Padding,
+        filled: Filling = "none",
     ) -> bytes:
-        """A secret data group from under a transport key to under the session DEK."""
+        """A secret data group from under a transport key to under the session DEK.
+
+        ``padding`` is how the card wants it, ``filled`` how it came (ref 04 §7.6).
+        """
+        ...
+
+    def translate_pin(
+        self, transport: str, version: int, algorithm: Algorithm, data: bytes, pin_format: int
+    ) -> bytes:
+        """A PIN block of either format the same way, made one of ``pin_format`` (ref 04 §7.6)."""
         ...
 
 

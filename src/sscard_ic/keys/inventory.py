@@ -22,11 +22,33 @@ RootAlgorithm = Literal["des", "3des", "sm4", "sm1", "ssf33", "aes"]
 SM1 and SSF33 are not published: only hardware holds and uses such keys (ref 02 §2.4).
 """
 Use = Literal[
-    "external", "internal", "mac", "master", "purchase", "load", "tac", "transport", "wrap"
+    "external",
+    "internal",
+    "mac",
+    "master",
+    "purchase",
+    "load",
+    "tac",
+    "transport",
+    "wrap",
+    "bank_cryptogram",
+    "bank_mac",
+    "bank_encipherment",
+    "card_manager",
+    "bank_transport",
 ]
-"""What a key is for: as in a profile, ``transport`` for blanks, ``wrap`` for other keys."""
-Factor = Literal["province", "city", "card"]
-"""What one step of diversification depends on (ref 02 §2.2)."""
+"""What a key is for: as in a profile, ``transport`` for blanks, ``wrap`` for other keys.
+
+``bank_…`` and ``card_manager`` belong to the bank's application: cryptograms, MACs of scripts,
+enciphered PINs (ref 04 §6.1), the card manager's KMC (ref 04 §7.2), and what protects secret data
+on their way from the bank.
+"""
+Factor = Literal["province", "city", "card", "account", "chip"]
+"""What one step of diversification depends on (ref 02 §2.2).
+
+``account``: PAN and its sequence number (ref 14 §6); ``chip``: key data of the card manager
+(ref 15 §5.3).
+"""
 Origin = Literal["published", "generated", "components", "block"]
 """How a key came in: printed for everybody, made inside, by custodians' parts, as a key block."""
 KeyState = Literal["active", "destroyed"]
@@ -60,6 +82,19 @@ LENGTHS: Mapping[RootAlgorithm, int] = {
     "ssf33": 16,
     "aes": 32,
 }
+USE_FACTORS: Mapping[Use, tuple[Factor, ...]] = {
+    "transport": (),
+    "wrap": (),
+    "bank_cryptogram": ("account",),
+    "bank_mac": ("account",),
+    "bank_encipherment": ("account",),
+    "card_manager": ("chip",),
+    "bank_transport": (),
+}
+"""Steps of keys whose use, not their owner, says what those of cards depend on."""
+BANK_USES: frozenset[Use] = frozenset(
+    {"bank_cryptogram", "bank_mac", "bank_encipherment", "card_manager", "bank_transport"}
+)
 HARDWARE_ONLY: frozenset[RootAlgorithm] = frozenset({"sm1", "ssf33"})
 
 
@@ -91,7 +126,7 @@ class KeySpec:
     @property
     def factors(self) -> tuple[Factor, ...]:
         """What the steps from it to the key of a card depend on, in their order."""
-        return () if self.use in ("transport", "wrap") else FACTORS[self.level]
+        return USE_FACTORS.get(self.use, FACTORS[self.level])
 
     @property
     def family(self) -> str:

@@ -14,7 +14,7 @@ from sscard_ic.base.secret import Secret
 from sscard_ic.crypto import des
 from sscard_ic.keys.errors import ComponentError, HardwareOnlyError
 from sscard_ic.keys.hierarchy import check_value
-from sscard_ic.keys.inventory import HARDWARE_ONLY, KeySpec, RootAlgorithm
+from sscard_ic.keys.inventory import BANK_USES, HARDWARE_ONLY, KeySpec, Level, RootAlgorithm
 
 FEWEST_COMPONENTS = 2
 LAST_VERSION = 255
@@ -23,6 +23,12 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,31}"
 """That of a key, as the key block has it, too."""
 
 _NAME = re.compile(NAME)
+_BANK_LEVELS: tuple[frozenset[Level], ...] = frozenset({"bank"}), frozenset({"bank", "maker"})
+_BANK_ALGORITHMS: tuple[frozenset[RootAlgorithm], ...] = (
+    frozenset({"3des", "sm4"}),
+    frozenset({"3des"}),
+)
+"""Of most keys of the bank, and of a KMC: the secure channel protocols 01 and 02 are 3DES."""
 _WITHOUT_PARITY = bytes(byte & 0xFE for byte in range(256))
 _WEAK = frozenset(
     bytes.fromhex(key).translate(_WITHOUT_PARITY)
@@ -76,6 +82,21 @@ def require_sound(spec: KeySpec, where: str = "") -> None:
                 "保护密钥的密钥（wrap）须为 AES、级别 site，且 AES 和 site 仅用于此",
                 "a key that protects others (wrap) is an AES key of level site, "
                 "and nothing else is",
+            ),
+            Text("核对用途、算法和级别", "compare use, algorithm and level"),
+        )
+    if spec.use in BANK_USES and not (
+        spec.level in _BANK_LEVELS[spec.use == "card_manager"]
+        and spec.algorithm in _BANK_ALGORITHMS[spec.use == "card_manager"]
+    ):
+        raise _unsound(
+            spec,
+            where,
+            Text(
+                "银行密钥的级别为 bank，算法为 3DES 或 SM4；KMC（card_manager）为 3DES，"
+                "级别也可为 maker",
+                "a key of the bank is of level bank, and 3DES or SM4; a KMC (card_manager) is "
+                "3DES, and may be of level maker",
             ),
             Text("核对用途、算法和级别", "compare use, algorithm and level"),
         )

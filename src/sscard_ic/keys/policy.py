@@ -11,9 +11,26 @@ from sscard_ic.keys.errors import DestroyedKeyError, ExpiredKeyError, WrongPurpo
 from sscard_ic.keys.inventory import KeyInfo, Use
 
 Operation = Literal[
-    "authenticate", "mac", "protect", "load", "open_blank", "purchase", "credit", "tac", "wrap"
+    "authenticate",
+    "mac",
+    "protect",
+    "load",
+    "open_blank",
+    "purchase",
+    "credit",
+    "tac",
+    "wrap",
+    "bank_cryptogram",
+    "bank_mac",
+    "bank_pin",
+    "bank_load",
+    "card_manager",
+    "bank_transport",
 ]
-"""``load``: the key itself goes into a card, protected by one used to ``protect``."""
+"""``load``: the key itself goes into a card, protected by one used to ``protect``.
+
+``bank_load``: the same for the bank's application, protected by a session with its card manager.
+"""
 
 _CARD_KEYS: frozenset[Use] = frozenset(
     {"external", "internal", "mac", "master", "purchase", "load", "tac"}
@@ -30,6 +47,13 @@ _ALLOWED: Mapping[Operation, frozenset[Use]] = {
     "credit": frozenset({"load"}),
     "tac": frozenset({"tac"}),
     "wrap": frozenset({"wrap"}),
+    "bank_cryptogram": frozenset({"bank_cryptogram"}),
+    "bank_mac": frozenset({"bank_mac"}),
+    # The mask of a new PIN may come from the cryptogram key (ref 04 §6.6, variant).
+    "bank_pin": frozenset({"bank_encipherment", "bank_cryptogram"}),
+    "bank_load": frozenset({"bank_cryptogram", "bank_mac", "bank_encipherment"}),
+    "card_manager": frozenset({"card_manager"}),
+    "bank_transport": frozenset({"bank_transport"}),
 }
 _WORDS: Mapping[Operation, Text] = {
     "authenticate": Text("认证", "authenticate"),
@@ -41,14 +65,22 @@ _WORDS: Mapping[Operation, Text] = {
     "credit": Text("授权账户划入", "authorise credits"),
     "tac": Text("校验 TAC", "check TACs"),
     "wrap": Text("保护传输中的密钥", "protect keys on their way"),
+    "bank_cryptogram": Text("计算应用密文", "compute application cryptograms"),
+    "bank_mac": Text("计算发卡行脚本的 MAC", "compute MACs of issuer scripts"),
+    "bank_pin": Text("保护新 PIN", "protect new PINs"),
+    "bank_load": Text(
+        "装载到卡中的银行应用", "be loaded into the application of the bank on cards"
+    ),
+    "card_manager": Text("打开卡片管理者", "open card managers"),
+    "bank_transport": Text("保护传输中的银行数据", "protect data of the bank on their way"),
 }
 
 
 def require_diversified(key: KeyInfo, where: str = "") -> None:
-    """Refuse a key that no card key is derived from, or that is destroyed."""
+    """Refuse a key that no card key is derived from by the card's factor, or that is destroyed."""
     if key.state == "destroyed":
         raise DestroyedKeyError(key, where)
-    if not key.factors:
+    if key.factors[-1:] != ("card",):
         raise WrongPurposeError(key, Text("分散出卡密钥", "give keys to cards"), where)
 
 

@@ -1,4 +1,8 @@
-"""The test vault: published roots for every key that a card may carry, for 3DES and for SM4."""
+"""The test vault: published roots for every key that a card may carry, for 3DES and for SM4.
+
+Among them those of the bank whose application is on the card, by the names of a profile that says
+nothing about them.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,22 @@ from sscard_ic.base.errors import InputError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.crypto import des, sm4
 from sscard_ic.crypto.published import published_test_key
+from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.keys.hierarchy import RootKey
 from sscard_ic.keys.inventory import TRANSPORT, RootAlgorithm
 from sscard_ic.keys.vault import SoftwareVault
 from sscard_ic.keys.vault_contents import STORAGE_KEY_LENGTH
+from sscard_ic.profile.financial import BankKeys
 from sscard_ic.profile.structure import Key
+
+_OF_BANK: tuple[Algorithm, ...] = ("3des", "sm4")
+_OF_KMC: tuple[Algorithm, ...] = ("3des",)
 
 
 def create_test_vault(
     path: Path, passphrase: Secret, keys: Mapping[str, Key], *, clock: Clock | None = None
 ) -> SoftwareVault:
-    """A vault with the published test roots of every key in ``keys`` and of the blanks.
+    """A vault with the published test roots of every key in ``keys``, of the blanks and a bank.
 
     Each key has a root for cards of 3DES and one for cards of SM4, but the medical keys, which
     are 3DES on every card (ref 12 §6).
@@ -33,7 +42,7 @@ def create_test_vault(
 
 
 def published_keys(keys: Mapping[str, Key], *, clock: Clock | None = None) -> SoftwareVault:
-    """The published test roots of ``keys`` and of the blanks, in memory alone.
+    """The published test roots of ``keys``, of the blanks and of a bank, in memory alone.
 
     What this service seals, no other one opens: its storage key is random.
     """
@@ -44,7 +53,7 @@ def published_keys(keys: Mapping[str, Key], *, clock: Clock | None = None) -> So
 
 
 def published_roots(keys: Mapping[str, Key], created: datetime) -> Iterator[RootKey]:
-    """The published test roots of ``keys`` and of the blanks."""
+    """The published test roots of ``keys``, of the blanks and of a bank."""
     for name, key in keys.items():
         for version in range(1, key.groups + 1):
             value = Secret(published_test_key(name, version, key.length))
@@ -55,6 +64,14 @@ def published_roots(keys: Mapping[str, Key], created: datetime) -> Iterator[Root
                 yield RootKey(name, version, key.level, key.use, created, value, "sm4")
     value = Secret(published_test_key(TRANSPORT, 1))
     yield RootKey(TRANSPORT, 1, "maker", "transport", created, value)
+    yield from _bank_roots(BankKeys(), created)
+
+
+def _bank_roots(keys: BankKeys, created: datetime) -> Iterator[RootKey]:
+    for name, use in keys.uses.items():
+        for algorithm in _OF_KMC if use == "card_manager" else _OF_BANK:
+            value = Secret(published_test_key(name, keys.version, algorithm=algorithm))
+            yield RootKey(name, keys.version, "bank", use, created, value, algorithm)
 
 
 def merge_keys(profiles: Iterable[Mapping[str, Key]]) -> dict[str, Key]:

@@ -35,6 +35,7 @@ from sscard_ic.keys.key_block import KeyBlock
 from sscard_ic.keys.policy import require_use
 from sscard_ic.keys.psam_loading import PsamRoot
 from sscard_ic.keys.sealer import Digester, StorageSealer
+from sscard_ic.keys.secure_channel import ChannelHost
 from sscard_ic.keys.vault_contents import (
     STORAGE_KEY_LENGTH,
     Contents,
@@ -51,7 +52,7 @@ class _Opened:
     hierarchy: Hierarchy
 
 
-class SoftwareVault(HostService):
+class SoftwareVault(HostService, ChannelHost):
     """Every capability of :mod:`~sscard_ic.keys.capabilities` over root keys held in memory.
 
     It is a :class:`~sscard_ic.keys.store.KeyStore`, too. A change is made under a lock between
@@ -165,6 +166,14 @@ class SoftwareVault(HostService):
 
     def _derive(self, key: CardKey) -> bytes:
         return self._hierarchy.card_key(key)
+
+    def _under_root(self, name: str, version: int, algorithm: Algorithm, blocks: bytes) -> bytes:
+        root = self._hierarchy.root(name, version, algorithm)
+        return root.suite.encrypt(root.value.reveal(), blocks)
+
+    def _out_of_root(self, name: str, version: int, algorithm: Algorithm, blocks: bytes) -> bytes:
+        root = self._hierarchy.root(name, version, algorithm)
+        return root.suite.decrypt(root.value.reveal(), blocks)
 
     def _transport_cryptogram(self, block: bytes) -> bytes:
         return des.encrypt(self._hierarchy.root(TRANSPORT, 1).value.reveal(), block)

@@ -161,4 +161,4 @@ def test_not_pickled_and_not_told(host: Pkcs11HostService) -> None:
     for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="each process logs in by itself"):
             attempt(host)
-    assert repr(host) == f"<Pkcs11HostService {host.place}: 10 test keys>"
+    assert repr(host) == f"<Pkcs11HostService {host.place}: 15 test keys>"

@@ -39,6 +39,16 @@ def declared_keys() -> Mapping[str, Key]:
     return merge_keys([*(card.keys for card in cards), *(psam.control_roots for psam in psams)])
 
 
+@cache
+def _bank_keys() -> Mapping[str, Use]:
+    """Every key of banks that the shipped profiles name, and what it is for."""
+    known = (each.name for each in profile.available() if each.kind == "financial")
+    found: dict[str, Use] = {}
+    for each in known:
+        found.update(profile.load_financial(each).keys.uses)
+    return found
+
+
 def spec_of(wanted: Wanted) -> KeySpec:
     """The key that is wanted, whole and sound; raises :class:`InputError`."""
     level, use, algorithm = wanted.level, wanted.use, wanted.algorithm
@@ -46,6 +56,8 @@ def spec_of(wanted: Wanted) -> KeySpec:
         level, algorithm = level or "site", algorithm or "aes"
     elif wanted.name == TRANSPORT:
         level, use = level or "maker", use or "transport"
+    elif wanted.name in (bank := _bank_keys()):
+        level, use = level or "bank", use or bank[wanted.name]
     elif level is None or use is None or algorithm is None:
         declared = declared_keys().get(wanted.name)
         if declared is not None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sscard_ic.base.clock import Clock
+from sscard_ic.base.errors import Text
 from sscard_ic.crypto.bulk import diversification_blocks
 from sscard_ic.crypto.factors import FACTOR_LENGTH
 from sscard_ic.crypto.suites import Algorithm
-from sscard_ic.keys.capabilities import CardKey
+from sscard_ic.keys.capabilities import CardKey, missing
 from sscard_ic.keys.host_service import HostService
 from sscard_ic.keys.pkcs11.expected import ExpectedCards
 from sscard_ic.keys.pkcs11.service import Pkcs11Service
 from sscard_ic.keys.pkcs11.settings import Pkcs11Settings
 from sscard_ic.keys.pkcs11.token import OpenToken
+from sscard_ic.keys.secure_channel import ChannelHost
 
 
-class Pkcs11HostService(Pkcs11Service, HostService):
+class Pkcs11HostService(Pkcs11Service, HostService, ChannelHost):
     """Every capability over card keys, whose bits are in this program's memory while it works."""
 
     def __init__(self, token: OpenToken, settings: Pkcs11Settings, clock: Clock) -> None:
@@ -48,6 +50,18 @@ class Pkcs11HostService(Pkcs11Service, HostService):
             return expected
         return bytes(
             self._many(key.name, key.version, key.algorithm, key.division_code, key.factor)
+        )
+
+    def _under_root(self, name: str, version: int, algorithm: Algorithm, blocks: bytes) -> bytes:
+        info = self.root_info(name, version, algorithm)
+        cipher = self._ciphers.of(info.algorithm)
+        with self._token.calling():
+            handle = self._keyring.handle(info)
+            return self._token.functions.encrypt(self._token.handle, cipher.ecb, handle, blocks)
+
+    def _out_of_root(self, name: str, version: int, algorithm: Algorithm, blocks: bytes) -> bytes:
+        raise missing(
+            self, Text("转换传输密钥保护的数据", "translate data that are under a transport key")
         )
 
     def _many(
