@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sscard_ic.apdu.atr import historical_bytes
+from sscard_ic.apdu.atr import historical_bytes, is_contactless
 from sscard_ic.base import CardError
 
 SAMPLE = "00814E43238697159900BF7C7A"
@@ -31,3 +31,18 @@ def test_historical_bytes(atr: str, historical: str) -> None:
 def test_a_cut_atr_is_refused(atr: str) -> None:
     with pytest.raises(CardError, match="answer to reset is cut"):
         historical_bytes(bytes.fromhex(atr))
+
+
+@pytest.mark.parametrize(
+    ("atr", "contactless"),
+    [
+        ("3B8D8001008148424286535119000013DF94", True),
+        ("3BED000001008148424286535119000013DF74", False),
+        ("3B6D0000008148424286535119000013DF", False),
+        ("3B8D80", False),
+        ("", False),
+    ],
+)
+def test_contactless_readers_make_up_an_atr(atr: str, contactless: bool) -> None:
+    """PC/SC part 3: initial byte, T0 with high nibble 8, TD1 80, TD2 01."""
+    assert is_contactless(bytes.fromhex(atr)) == contactless

@@ -26,3 +26,8 @@ def historical_bytes(atr: bytes) -> bytes:
             Text("复位应答不完整", "the answer to reset is cut"), where=atr.hex().upper()
         )
     return atr[at : at + count]
+
+
+def is_contactless(atr: bytes) -> bool:
+    """Whether a contactless reader made it up, as PC/SC part 3 wants: ``3B 8x 80 01 …``."""
+    return len(atr) > 3 and atr[0] == 0x3B and atr[1] >> 4 == 0x8 and atr[2:4] == b"\x80\x01"

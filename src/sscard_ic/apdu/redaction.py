@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from sscard_ic.apdu.atr import historical_bytes
 from sscard_ic.apdu.command import ApduError, Command
 from sscard_ic.apdu.masked import Masked, Part
+from sscard_ic.apdu.redacted_bank import WITH_ANSWER, BankRedactor
 from sscard_ic.apdu.ssc import ALGORITHM_MARK
 from sscard_ic.base.errors import CardError
 from sscard_ic.codec.tlv import BerTlv, Record, TlvError, encode_ber, iter_records, parse_ber
@@ -39,10 +40,11 @@ _FILE_OBJECT = 4
 _WITH_ANSWER = frozenset(
     {_SELECT, _GET_CHALLENGE, _GET_RESPONSE, _INTERNAL_AUTHENTICATE, _READ_RECORD}
     | {b"\x00\xb0", b"\x00\xca", b"\x80\xca", b"\x80\xc9"}
+    | WITH_ANSWER
 )
-"""Commands that have an Le; besides these READ BINARY, GET DATA, and EXPORT PUBLIC KEY of the
-certificate application, which carries no secret. Behind other ones, what looks like Le may be the
-end of a key or a PIN whose Lc was forgotten or is wrong."""
+"""Commands that have an Le; besides these READ BINARY, GET DATA, EXPORT PUBLIC KEY of the
+certificate application, which carries no secret, and some of the bank's. Behind other ones, what
+looks like Le may be the end of a key or a PIN whose Lc was forgotten or is wrong."""
 
 _LONGEST_NAME = 16
 _LONGEST_CHALLENGE = 32
@@ -84,6 +86,7 @@ class Redactor:
 
     def __init__(self) -> None:
         self._asked = b""
+        self._bank = BankRedactor()
 
     def command(self, raw: bytes, *, secret: bool = False) -> Masked:
         """The command without secrets; ``secret`` hides everything but its header and lengths."""
@@ -91,6 +94,7 @@ class Redactor:
         self._remember(header, secret)
         body = len(raw) - len(header)
         command = _parse(raw)
+        own = self._by_bank(header, command)
         if command is None or (secret and not command.data):
             return Masked.of(header, body)
         start = HEADER
@@ -101,12 +105,20 @@ class Redactor:
             return Masked.of(header, body)
         if not command.data:
             return Masked.of(raw)
-        parts = [len(command.data)] if secret else _command_data(command)
+        parts = [len(command.data)] if secret else own or _command_data(command)
         return _checked(Masked.of(raw[:start], *parts, le), raw) or Masked.of(header, body)
+
+    def _by_bank(self, header: bytes, command: Command | None) -> list[Part] | None:
+        """What of its data the bank's rules show; a secret one is followed, too."""
+        if header:
+            self._bank.remember(header, command)
+        return None if command is None else self._bank.command(command)
 
     def answer(self, data: bytes) -> Masked:
         """The data of the answer to the last command, without its status word."""
-        return _checked(Masked.of(*_answer_data(self._asked, data)), data) or Masked.of(len(data))
+        own = self._bank.answer(self._asked, data)
+        parts = _answer_data(self._asked, data) if own is None else own
+        return _checked(Masked.of(*parts), data) or Masked.of(len(data))
 
     def _remember(self, header: bytes, secret: bool) -> None:
         """Whose answer comes next: what GET RESPONSE fetches belongs to the command before it."""

@@ -1,4 +1,4 @@
-"""One object per application on a card: blank, social security and certificate application."""
+"""One object per application on a card: blank, social security, certificate, bank."""
 
 from sscard_ic.card.application import Blocked
 from sscard_ic.card.blank import Blank
@@ -11,6 +11,7 @@ from sscard_ic.card.certificate_commands import (
 )
 from sscard_ic.card.channel import Refused
 from sscard_ic.card.cos.steps import BlankKeys
+from sscard_ic.card.financial.application import FinancialCard
 from sscard_ic.card.habits import HabitBook, Habits
 from sscard_ic.card.identity import CardIdentity, chip_serial
 from sscard_ic.card.locking import block_application, block_card, unblock_application
@@ -29,6 +30,7 @@ __all__ = [
     "CertificateApplication",
     "CertificateRefused",
     "ControlKeyRefused",
+    "FinancialCard",
     "HabitBook",
     "Habits",
     "KeyRefused",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from sscard_ic.apdu import Command, Response
+from sscard_ic.apdu import Command, Response, iso
 from sscard_ic.apdu.status import StatusWord
 from sscard_ic.base.errors import CardError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.reader.connection import Connection
+
+_WARNING = 0x62
 
 
 class Refused(CardError):
@@ -44,6 +46,15 @@ class Channel:
         """The answer, whatever its status."""
         raw = command if isinstance(command, Secret) else bytes(command)
         return Response.parse(self.connection.transmit(raw))
+
+    def ask_whole(self, command: Command) -> Response:
+        """The answer with what belongs to a warning, which waits for GET RESPONSE at T=0."""
+        response = self.ask(command)
+        warned = response.sw >> 8 == _WARNING and not response.data
+        if not warned or self.connection.protocol != "T=0":
+            return response
+        waiting = self.ask(iso.get_response(iso.READ_ALL))
+        return Response(waiting.data, response.sw) if waiting.sw.ok else response
 
     def send(
         self, command: Command | Secret, what: Text, *, missing: Text | None = None
