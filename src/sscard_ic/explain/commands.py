@@ -12,6 +12,7 @@ from sscard_ic.explain import (
     binaries,
     certificate,
     creation,
+    globalplatform,
     medical,
     psam,
     records,
@@ -123,10 +124,15 @@ def explain_command(session: Session, sent: Sent) -> Asked:
     """What the command says, here and now."""
     name = command_name(sent.header, session.dialect)
     handler = certificate.handler_here(session, sent.header)
+    building = globalplatform.handler_here(session, sent)
     if handler is not None:
         name = name or certificate.SIGN
+    elif building is not None:
+        name, handler = building
     elif name is not None:
-        handler = _HANDLERS.get(without_mac(sent.header[:2]))
+        handler = bank.handler_here(session, sent.header) or _HANDLERS.get(
+            without_mac(sent.header[:2])
+        )
     secret = is_secret(sent.header)
     if handler is not None and name is not None:
         asked = handler(session, sent, name)

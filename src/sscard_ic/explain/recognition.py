@@ -22,9 +22,9 @@ _DIVISION_BYTES = 3
 
 @cache
 def _cards() -> tuple[CardProfile, ...]:
-    """Every card profile that is shipped."""
+    """Every card profile that is shipped, of each region one."""
     kinds = ("region", "national")
-    return tuple(load(info.name) for info in available() if info.kind in kinds)
+    return tuple(load(info.name) for info in available() if info.kind in kinds and not info.variant)
 
 
 class Recogniser:

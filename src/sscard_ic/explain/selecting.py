@@ -46,6 +46,7 @@ def select(session: Session, sent: Sent, name: Text) -> Asked:
         _directory(session, asked, session.directory_with(0x3F00) or session.names.master_file)
     else:
         _by_identifier(session, sent, asked)
+    _learn(session, asked)
     if sent.p2 & 0x03 == _NEXT:
         asked.about = Text(f"下一个 {asked.about.zh}", f"the next {asked.about.en}")
     return asked
@@ -90,6 +91,29 @@ def _directory(session: Session, asked: Asked, place: Place | None) -> None:
         return
     asked.about, asked.place = place.words, place.directory
     asked.succeeded = lambda: session.enter(place)
+
+
+def _learn(session: Session, asked: Asked) -> None:
+    """Keep the lists of a bank application that its FCI gives, now or by GET RESPONSE."""
+    entering, given = asked.succeeded, []
+    entered = False
+
+    def read(data: Masked) -> Told:
+        told = fci(data)
+        given.append(told.details)
+        if entered:
+            session.bank.learn(told.details)
+        return told
+
+    def succeeded() -> None:
+        nonlocal entered
+        if entering is not None:
+            entering()
+        entered = True
+        for details in given:
+            session.bank.learn(details)
+
+    asked.read, asked.succeeded = read, succeeded
 
 
 def fci(data: Masked) -> Told:

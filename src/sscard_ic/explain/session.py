@@ -19,6 +19,7 @@ from sscard_ic.explain.applications import (
     Place,
     named,
 )
+from sscard_ic.explain.bank_state import BankState, ChannelState
 from sscard_ic.explain.card_names import FileNames, card_names, rule_words
 from sscard_ic.explain.certificate_state import (
     CertificateState,
@@ -49,6 +50,9 @@ class Session:
         self.pin = False
         self.keys: set[str] = set()
         self.certificate = CertificateState()
+        self.bank = BankState()
+        self.channel: ChannelState | None = None
+        """The secure channel of a card in the making."""
         self.levels: dict[tuple[str, int], list[str]] = {}
         """Names of keys by directory and level, from the key records that were written."""
 
@@ -82,6 +86,7 @@ class Session:
         self.place = place
         self.file = None
         self.keys.clear()
+        self.bank, self.channel = BankState(), None
 
     def directory_named(self, name: bytes) -> Place | None:
         """The directory that SELECT by name means."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sscard_ic.base.errors import Text
-from sscard_ic.explain import layout
+from sscard_ic.explain import bank_words, layout
 from sscard_ic.explain.applications import name_words
 from sscard_ic.explain.layout import Reading
 from sscard_ic.explain.words import same
@@ -22,6 +22,11 @@ class Tag:
 
 def _sfi(raw: bytes) -> Text:
     return same(f"SFI {int.from_bytes(raw, 'big'):02X}")
+
+
+def _text(raw: bytes) -> Text:
+    """Text, without what fills it at its end."""
+    return layout.characters(raw.rstrip(b"\x00"))
 
 
 def _date(raw: bytes) -> Text:
@@ -82,7 +87,7 @@ def _afl(raw: bytes) -> Text:
 
 _READINGS: dict[str, Reading | None] = {
     "name": name_words,
-    "text": layout.characters,
+    "text": _text,
     "digits": layout.digits,
     "number": layout.number,
     "date": _date,
@@ -91,6 +96,23 @@ _READINGS: dict[str, Reading | None] = {
     "issuer": _issuer_data,
     "dol": _dol,
     "afl": _afl,
+    "aip": bank_words.aip,
+    "tvr": bank_words.tvr,
+    "tsi": bank_words.tsi,
+    "ttq": bank_words.ttq,
+    "ctq": bank_words.ctq,
+    "processing": bank_words.processing,
+    "ada": bank_words.default_action,
+    "auc": bank_words.usage,
+    "cid": bank_words.information,
+    "iad": bank_words.issuer_data,
+    "cvm": bank_words.methods,
+    "result": bank_words.method,
+    "arc": bank_words.response_code,
+    "arpc": bank_words.authentication,
+    "pan": bank_words.masked_number,
+    "track": bank_words.masked_track,
+    "track1": bank_words.masked_first_track,
     "-": None,
 }
 
@@ -98,8 +120,8 @@ _ROWS = """
 42    -      发卡行标识号              issuer identification number
 4F    name   应用标识符                application identifier
 50    text   应用标签                  application label
-57    digits 二磁道等效数据            track 2 equivalent data
-5A    digits 应用主账号                primary account number
+57    track  二磁道等效数据            track 2 equivalent data
+5A    pan    应用主账号                primary account number
 5F20  text   持卡人姓名                cardholder name
 5F24  date   应用失效日期              application expiry date
 5F25  date   应用生效日期              application effective date
@@ -118,52 +140,52 @@ _ROWS = """
 77    -      响应报文模板              response message template
 80    -      响应数据                  response data
 81    number 授权金额（二进制）        amount authorised, binary
-82    -      应用交互特征              application interchange profile
+82    aip    应用交互特征              application interchange profile
 83    -      命令模板                  command template
 84    name   DF 名称                   DF name
 86    -      发卡行脚本命令            issuer script command
 87    number 应用优先指示符            application priority indicator
 88    sfi    目录基本文件的短标识符    SFI of the directory file
-8A    text   授权响应码                authorisation response code
+8A    arc    授权响应码                authorisation response code
 8C    dol    卡片风险管理数据列表1     CDOL1
 8D    dol    卡片风险管理数据列表2     CDOL2
-8E    -      持卡人验证方法列表        CVM list
+8E    cvm    持卡人验证方法列表        CVM list
 8F    -      认证中心公钥索引          CA public key index
 90    -      发卡行公钥证书            issuer public key certificate
-91    -      发卡行认证数据            issuer authentication data
+91    arpc   发卡行认证数据            issuer authentication data
 92    -      发卡行公钥余项            issuer public key remainder
 93    -      签名的静态应用数据        signed static application data
 94    afl    应用文件定位器            application file locator
-95    -      终端验证结果              terminal verification results
+95    tvr    终端验证结果              terminal verification results
 97    dol    交易证书数据列表          TDOL
 9A    date   交易日期                  transaction date
-9B    -      交易状态信息              transaction status information
+9B    tsi    交易状态信息              transaction status information
 9C    digits 交易类型                  transaction type
 9D    name   目录定义文件名称          DDF name
 9F02  money  授权金额                  amount authorised
 9F03  money  其他金额                  amount other
-9F07  -      应用用途控制              application usage control
+9F07  auc    应用用途控制              application usage control
 9F08  -      应用版本号                application version number
 9F0B  text   持卡人姓名扩展            cardholder name extended
 9F0C  issuer 发卡行自定义数据          issuer data
 9F0D  -      发卡行行为代码（缺省）    issuer action code, default
 9F0E  -      发卡行行为代码（拒绝）    issuer action code, denial
 9F0F  -      发卡行行为代码（联机）    issuer action code, online
-9F10  -      发卡行应用数据            issuer application data
+9F10  iad    发卡行应用数据            issuer application data
 9F11  number 发卡行代码表索引          issuer code table index
 9F12  text   应用首选名称              application preferred name
 9F13  number 上次联机交易计数器        last online ATC register
 9F14  number 连续脱机交易下限          lower consecutive offline limit
 9F17  number PIN 尝试计数器            PIN try counter
 9F1A  digits 终端国家代码              terminal country code
-9F1F  text   一磁道自定义数据          track 1 discretionary data
+9F1F  track1 一磁道自定义数据          track 1 discretionary data
 9F21  digits 交易时间                  transaction time
 9F23  number 连续脱机交易上限          upper consecutive offline limit
 9F26  -      应用密文                  application cryptogram
-9F27  -      密文信息数据              cryptogram information data
+9F27  cid    密文信息数据              cryptogram information data
 9F32  -      发卡行公钥指数            issuer public key exponent
 9F33  -      终端性能                  terminal capabilities
-9F34  -      持卡人验证结果            CVM results
+9F34  result 持卡人验证结果            CVM results
 9F36  number 应用交易计数器            application transaction counter
 9F37  -      不可预知数                unpredictable number
 9F38  dol    处理选项数据对象列表      PDOL
@@ -179,20 +201,63 @@ _ROWS = """
 9F4E  text   商户名称                  merchant name and location
 9F4F  dol    交易日志格式              log format
 9F51  digits 应用货币代码              application currency code
-9F52  -      应用缺省行为              application default action
+9F52  ada    应用缺省行为              application default action
 9F5D  money  可用脱机消费金额          available offline spending amount
 9F61  text   持卡人证件号              cardholder identity number
 9F62  number 持卡人证件类型            type of the identity document
 9F63  -      产品标识信息              product identification
-9F66  -      终端交易属性              terminal transaction qualifiers
+9F66  ttq    终端交易属性              terminal transaction qualifiers
 9F69  -      卡片认证相关数据          card authentication related data
-9F6C  -      卡片交易属性              card transaction qualifiers
+9F6C  ctq    卡片交易属性              card transaction qualifiers
 9F6D  money  电子现金重置阈值          EC reset threshold
 9F74  text   电子现金发卡行授权码      EC issuer authorisation code
 9F77  money  电子现金余额上限          EC balance limit
 9F78  money  电子现金单笔交易限额      EC single transaction limit
 9F79  money  电子现金余额              EC balance
 9F7A  number 电子现金终端支持指示器    EC terminal support indicator
+5F50  text   发卡行 URL                issuer URL
+98    -      TC 杂凑值                 TC hash value
+9F01  digits 收单行标识                acquirer identifier
+9F04  number 其他金额（二进制）        amount other, binary
+9F05  -      应用自定义数据            application discretionary data
+9F06  name   终端应用标识符            AID of the terminal
+9F09  -      终端应用版本号            application version number of the terminal
+9F15  digits 商户分类码                merchant category code
+9F16  text   商户标识                  merchant identifier
+9F18  -      发卡行脚本标识            issuer script identifier
+9F1B  number 终端最低限额              terminal floor limit
+9F1C  text   终端标识                  terminal identification
+9F1E  text   接口设备序列号            serial number of the interface device
+9F35  -      终端类型                  terminal type
+9F39  digits POS 输入方式              POS entry mode
+9F40  -      终端附加性能              additional terminal capabilities
+9F41  digits 交易序列计数器            transaction sequence counter
+9F45  -      数据认证码                data authentication code
+9F4C  -      IC卡动态数                ICC dynamic number
+9F53  number 连续脱机限制数（国际货币）  consecutive limit, other currencies
+9F54  money  累计脱机交易金额限制数    cumulative offline amount limit (CTTAL)
+9F56  -      发卡行认证指示位          issuer authentication indicator
+9F57  digits 发卡行国家代码            issuer country code
+9F58  number 连续脱机交易下限          lower consecutive offline limit
+9F59  number 连续脱机交易上限          upper consecutive offline limit
+9F5A  text   发卡行 URL2               issuer URL2
+9F5C  money  累计脱机交易金额上限      cumulative offline amount upper limit (CTTAUL)
+9F68  processing 卡片附加处理          additional processing of the card
+9F6B  money  卡片 CVM 限额             CVM limit of the card
+9F72  number 连续脱机限制数（国际国家）  consecutive limit, other countries
+9F73  digits 货币转换因子              currency conversion factor
+9F75  money  累计脱机金额（双货币）    cumulative offline amount, two currencies
+9F76  digits 第二应用货币代码          second application currency code
+9F7B  money  电子现金终端交易限额      EC transaction limit of the terminal
+DF31  -      发卡行脚本结果            issuer script results
+DF62  money  分段扣费抵扣限额          segmented charge limit
+DF63  money  分段扣费已抵扣额          segmented charge used
+DF71  digits 第二币种货币代码          second EC currency code
+DF72  money  第二币种限额              second EC currency, limit DF72
+DF76  money  第二币种限额              second EC currency, limit DF76
+DF77  money  第二币种余额上限          second EC balance limit
+DF78  money  第二币种单笔限额          second EC single transaction limit
+DF79  money  第二币种余额              second EC balance
 A5    -      文件控制信息专用模板      FCI proprietary template
 BF0C  -      发卡行自定义数据模板      FCI issuer discretionary data
 DF4D  -      圈存日志入口              load log entry
