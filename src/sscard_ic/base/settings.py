@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "SSCARD_CONFIG"
 FILE_NAME = "sscard.toml"
-SECTIONS = ("keys", "certificates")
-"""The tables of the file: those of the package ``keys``, and of ``hosts``."""
+SECTIONS = ("keys", "certificates", "bank")
+"""The tables of the file: that of the package ``keys``, and those of ``hosts``."""
 
 _FOLDER = "folder"
 _SECRET_WORDS = frozenset({"pin", "password", "passwd", "passphrase", "secret", "口令", "密码"})

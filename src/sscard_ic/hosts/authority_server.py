@@ -7,7 +7,6 @@ logged. Needs the extra ``serve`` (starlette, uvicorn).
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 
 from sscard_ic.base.errors import InputError, Text
@@ -20,7 +19,7 @@ from sscard_ic.hosts.certificate_authority import (
     RequestField,
 )
 from sscard_ic.hosts.certificate_settings import AnswerForm, RequestForm
-from sscard_ic.hosts.serving import Server, ServiceAnswer
+from sscard_ic.hosts.serving import Server, ServiceAnswer, is_loopback
 
 PATH = "/certificates"
 
@@ -118,11 +117,7 @@ def _require_safe(authority: CertificateAuthority, host: str) -> None:
             where=authority.name,
             hint=Text("生产环境请直接访问证书机构", "for production, ask the authority itself"),
         )
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if not is_loopback(host):
         raise InputError(
             Text(
                 "此服务以明文应答，只能在本机监听",

@@ -6,6 +6,7 @@ Nothing of what comes and goes is logged. Needs the extra ``serve`` (starlette, 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import socket
 import ssl
@@ -96,6 +97,14 @@ class Server:
         if self.runs:
             self._thread.join()
         self._socket.close()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is an address of this machine that no other one reaches."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _listening(host: str, port: int) -> socket.socket:
