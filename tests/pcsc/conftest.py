@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from tests.pcsc.driver_support import SHORT
@@ -21,6 +24,7 @@ from sscard_ic.testing.service import PcscService, ReaderSlot
 InsertAll = Callable[[Mapping[ReaderSlot, VirtualCard]], list[VpcdSlot]]
 Insert = Callable[[VirtualCard, ReaderSlot], VpcdSlot]
 Open = Callable[..., PcscConnection]
+Run = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -154,3 +158,30 @@ def opened(insert_all: InsertAll) -> Iterator[Open]:
     yield open_
     for connection in connections:
         connection.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a program without settings of this machine, in English; what it printed."""
+    (tmp_path / "opensc.conf").write_text("")
+    surroundings = {
+        "PATH": os.environ["PATH"] + ":/usr/bin",
+        "LC_ALL": "C",
+        "HOME": str(tmp_path),
+        "OPENSC_CONF": str(tmp_path / "opensc.conf"),
+    }
+
+    def program(*words: str, given: str = "") -> str:
+        done = subprocess.run(
+            words,
+            input=given,
+            env=surroundings,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return program

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
-import pytest
-from tests.pcsc.conftest import Insert
+from tests.pcsc.conftest import Insert, Run
 from tests.support.plant import Issued
 
 from sscard_ic.simulator import Chip, VirtualCard
@@ -22,35 +18,6 @@ VERIFY = "0020000003123456"
 DF01 = "00A4000002DF01"
 PIN_DOOR = "00B2012C00"
 """Record 1 of EF05: in DF01 it is read with the PIN only."""
-
-Run = Callable[..., str]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Run a program without settings of this machine, in English; what it printed."""
-    (tmp_path / "opensc.conf").write_text("")
-    surroundings = {
-        "PATH": os.environ["PATH"] + ":/usr/bin",
-        "LC_ALL": "C",
-        "HOME": str(tmp_path),
-        "OPENSC_CONF": str(tmp_path / "opensc.conf"),
-    }
-
-    def program(*words: str, given: str = "") -> str:
-        done = subprocess.run(
-            words,
-            input=given,
-            env=surroundings,
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return program
 
 
 class Recorder(VirtualCard):

@@ -11,8 +11,8 @@ import pytest
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "setup-parts"
 PACKAGES = (
-    "pcscd vsmartcard-vpcd libpcsclite-dev gcc libc6-dev python3-dev opensc pcsc-tools softhsm2 "
-    "openssl"
+    "pcscd vsmartcard-vpcd libpcsclite-dev gcc libc6-dev python3-dev opensc pcsc-tools cardpeek "
+    "softhsm2 openssl"
 )
 INSTALL = "apt-get install -y --no-install-recommends"
 LISTENING = "00000000deadbeef: 00000002 00000000 00010000 0001 01 4711 /run/pcscd/pcscd.comm\n"
@@ -84,7 +84,7 @@ def test_nothing_to_do(box: Machine) -> None:
 
 
 def test_only_what_is_missing_is_installed(box: Machine) -> None:
-    box.has("pcscd libpcsclite-dev gcc-12 libc6-dev python3-dev opensc softhsm2 openssl")
+    box.has("pcscd libpcsclite-dev gcc-12 libc6-dev python3-dev opensc cardpeek softhsm2 openssl")
     code, said = box.run()
     assert code == 0
     assert "vsmartcard-vpcd gcc pcsc-tools" in said
@@ -213,7 +213,7 @@ class TestRights:
 def test_without_apt_it_says_what_is_missing(box: Machine) -> None:
     for name in ("apt-get", "dpkg-query"):
         (box.bin / name).unlink()
-    for name in ("pcscd", "gcc", "opensc-explorer", "pcsc_scan", "openssl"):
+    for name in ("pcscd", "gcc", "opensc-explorer", "pcsc_scan", "cardpeek", "openssl"):
         box.script(name, "")
     code, said = box.run()
     missing = said.partition("no apt-get to install them: ")[2].splitlines()[0].split()
