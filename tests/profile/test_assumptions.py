@@ -18,7 +18,9 @@ from sscard_ic.profile.certificate import (
     CertificateRules,
     CertificateSettings,
 )
+from sscard_ic.profile.data_groups import Holding, Signing
 from sscard_ic.profile.dialect import Features, Messaging, Settings
+from sscard_ic.profile.financial import BankKeys, ChipSettings, FinancialSettings, GroupNumbers
 from sscard_ic.profile.medical import MedicalSettings, MedicalSettlement
 from sscard_ic.profile.region import (
     BatchRules,
@@ -32,11 +34,16 @@ from sscard_ic.profile.region import (
 
 TEXT = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text(encoding="utf-8")
 _PARTS = re.split(r"(?m)^(?=## )", TEXT)
-_OWN = ("## One COS alone", "## The certificate application")
+_OWN = ("## One COS alone", "## The certificate application", "## The bank's application")
 COMMON = "".join(part for part in _PARTS if not part.startswith(_OWN))
 """Without the tables of single dialects (see test_dialect_assumptions), and without those of the
-certificate application, some of whose settings are called as those of a COS."""
+certificate application and of the bank's, some of whose settings are called as those of a COS."""
 (CERTIFICATES,) = (part for part in _PARTS if part.startswith("## The certificate application"))
+(_BANK,) = (part for part in _PARTS if part.startswith("## The bank's application"))
+BANK = {
+    part.split("`", 2)[1].strip("[]"): part for part in re.split(r"(?m)^### (?=`\[)", _BANK)[1:]
+}
+"""Its tables by the key of the profile that they explain."""
 NOT_OPEN = {"serial_first", "serial_last"}
 """Ranges that an issuer is given, not open points."""
 
@@ -73,6 +80,23 @@ def test_defaults_are_those_of_the_table(model: type[BaseModel]) -> None:
         assert shown[name] == written(value), name
 
 
+@pytest.mark.parametrize(
+    ("key", "model"),
+    [
+        ("settings", FinancialSettings),
+        ("numbers", GroupNumbers),
+        ("chip", ChipSettings),
+        ("keys", BankKeys),
+        ("plan.holding", Holding),
+        ("plan.signing", Signing),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_the_bank_has_a_row_for_every_setting(key: str, model: type[BaseModel]) -> None:
+    values = model().model_dump(mode="json")
+    assert shown_in(BANK[key]) == {name: spelled(value) for name, value in values.items()}
+
+
 def shown_in(text: str) -> dict[str, str]:
     """Settings and defaults of the tables in a text."""
     lines = (line.split("|") for line in text.splitlines() if line.startswith("| `"))
@@ -82,6 +106,15 @@ def shown_in(text: str) -> dict[str, str]:
 def written(value: object) -> str:
     """A value as the tables write it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def spelled(value: object) -> str:
+    """A value of the bank's tables: lists and tables by commas."""
+    if isinstance(value, list):
+        return ", ".join(spelled(each) for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {spelled(each)}" for name, each in value.items())
+    return written(value)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_only_cards_of_the_third_generation_have_the_application() -> None:
         if info.kind in ("national", "region")
     }
     assert {name for name, there in present.items() if there} == {
-        "national/3.00", "regions/urumqi",
+        "national/3.00", "regions/urumqi", "regions/urumqi-bank",
     }  # fmt: skip
 
 

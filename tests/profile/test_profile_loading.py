@@ -235,7 +235,7 @@ def test_a_card_does_not_extend_a_dialect(write: Write) -> None:
 def test_extending_an_unknown_profile(write: Write) -> None:
     [(line, key, text)] = problems_of(write(REGION.replace("urumqi", "atlantis")))
     assert (line, key) == (4, "extends")
-    assert text.startswith("there is no such profile; these exist: cos/")
+    assert text.startswith("there is no such profile; these exist: authorities/")
 
 
 def test_an_error_in_the_code_tables_is_named_there(write: Write, tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ NATIONAL_FAULTS = [
     ('level = "P1", psam_usage = "48", psam_id = "10"', 'level = "P1", psam_id = "10"', "PUK = {",
      "keys.PUK", "psam_usage and psam_id belong together"),
     ('cos = "cos/t514"', 'cos = "cos/xcos"', "cos/xcos", "cos",
-     "there is no such profile; these exist: cos/"),
+     "there is no such profile; these exist: authorities/"),
     ('cos = "cos/t514"', 'cos = "national/codes"', 'cos = "', "cos",
      "the file it names is not of kind cos"),
     ('structure = "transparent"\nstatus = "planned"\nread = "key:RKSSSE"\nupdate = "key:UKSSSE"\n'

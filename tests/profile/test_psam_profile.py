@@ -13,6 +13,7 @@ from sscard_ic.profile import ProfileError, available, check, kind_of, load, loa
 from sscard_ic.profile.psam import KEY_RECORD, PsamSettings
 
 TEXT = (Path(__file__).parents[2] / "docs" / "assumptions.md").read_text(encoding="utf-8")
+(PSAM,) = (part for part in TEXT.split("\n## ") if part.startswith("The PSAM"))
 
 
 def test_shipped_psams_are_sound() -> None:
@@ -124,7 +125,7 @@ def test_a_profile_of_ones_own(tmp_path: Path) -> None:
 def test_settings_are_listed_with_their_defaults() -> None:
     shown = {
         cells[1].strip("` "): cells[2].strip()
-        for cells in (line.split("|") for line in TEXT.splitlines() if line.startswith("| `"))
+        for cells in (line.split("|") for line in PSAM.splitlines() if line.startswith("| `"))
     }
     for name, value in PsamSettings().model_dump(mode="json").items():
         assert shown[name] == str(value), name

@@ -21,6 +21,7 @@ TITLES = {
     "AAC161": Text("国籍", "nationality"),
     "AAE006": Text("常住地址", "residential address"),
     "AAE008": Text("银行代码", "bank code"),
+    "LATIN_NAME": Text("姓名拉丁字母", "name in Latin letters"),
     "PAN": Text("银行卡号", "bank card number"),
     "PHOTO": Text("照片", "photo"),
     "GUARDIAN_NAME": Text("监护人姓名", "guardian's name"),

@@ -10,11 +10,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sscard_ic.profile.data_groups import DataPlan
 from sscard_ic.profile.fields import HexByte, HexBytes, HexWord, Strict, Title
 
 Padding = Literal["none", "needed", "always"]
 """Filling 80 00… of a data group before it is enciphered: never, to whole blocks, always."""
 Instance = Literal["payment", "pse", "ppse"]
+BankKeyUse = Literal[
+    "bank_cryptogram", "bank_mac", "bank_encipherment", "card_manager", "bank_transport"
+]
 
 _Aid = Annotated[HexBytes, Field(min_length=5, max_length=16)]
 
@@ -43,12 +47,17 @@ class FinancialSettings(Strict):
     """Failed EXTERNAL AUTHENTICATE commands in a row until 6985; 0: no limit (ref 14 §5.5)."""
     second_arqc: Literal["refuse", "decline"] = "refuse"
     """An ARQC asked by the second GENERATE AC: 6985, or AAC (ref 14 §16)."""
+    early_records: Literal["open", "closed"] = "open"
+    """Whether files 1-10 are read before GPO, or refused 6985 (ref 04 §4.1, 14 §14)."""
     cash_integrity: bool = False
     """Whether an EC transaction compares its CDOL data with those of the PDOL (ref 04 §5.1)."""
     over_limit_sw: HexWord = 0x6A80
     """A balance above its limit in PUT DATA (ref 14 §4.1)."""
     wrong_length_sw: HexWord = 0x6700
     """Data of another length than the list asks for (ref 04 §4.2, 14 §16)."""
+    contactless_debit: bool = True
+    """Whether a terminal that asks for it (TTQ b1.7) gets the contact commands by air; else its
+    wish for qPBOC counts (ref 14 §9.1)."""
     online_locator: Literal["absent", "present"] = "absent"
     """Whether a contactless ARQC or AAC comes with the AFL (ref 14 §9.8, 04 §0.3)."""
     product_information: bool = True
@@ -57,6 +66,9 @@ class FinancialSettings(Strict):
     """Whether the ATC stands before the hashed data of fDDA 01 (ref 04 §6.9)."""
     signature_record: HexWord = 0x0601
     """SFI and record that answer 9F4B of a key of more than 1024 bits (ref 04 §3.7)."""
+    load_type: HexByte = 0x50
+    """Transaction type 9C that terminals give a load; no standard names one (ref 04 §8.5,
+    14 §8.3)."""
     load_log: bool = True
     """Whether changes of the balance are logged (ref 04 §1.3, §4.3)."""
     second_currency_cvm: HexWord = 0xDF72
@@ -118,8 +130,12 @@ class ChipSettings(Strict):
     """Whether the chip refuses a command without the MAC that the level asks for (ref 15 §7.2)."""
     initial_vector: Literal["plain", "enciphered"] = "plain"
     """Start value of the next C-MAC: the last one, or that enciphered (ref 15 §6.5)."""
-    derivation: Literal["emv_cps", "visa2", "none"] = "emv_cps"
-    """From the KMC to the keys of a card (ref 15 §5.3, 04 §7.2)."""
+    mac_covers: Literal["plain", "enciphered"] = "plain"
+    """What the C-MAC of level 03 is computed over: the data before or after they are enciphered
+    (ref 15 §6.5)."""
+    derivation: Literal["emv_cps", "visa2", "visa2_zero", "none"] = "emv_cps"
+    """From the KMC to the keys of a card; ``visa2_zero``: 0000 in the place of the first two bytes
+    of the key data (ref 15 §5.3, 04 §7.2)."""
     key_version: HexByte = 0x01
     key_identifier: HexBytes = Field(
         default=bytes.fromhex("888880FFFFFF"), min_length=6, max_length=6
@@ -145,8 +161,14 @@ class ChipSettings(Strict):
         }
     )
     """Filling of enciphered data groups (ref 04 §7.6, 15 §7.4)."""
+    enciphered_groups: Literal["flag", "number"] = "flag"
+    """How the chip tells that a data group is enciphered: by P1 b7-6 of STORE DATA, or by its
+    number 8xxx (ref 15 §6.2)."""
     pin_format: Literal[2, 1] = 2
     """ISO 9564 format of the PIN block in DGI 8010 (ref 15 §7.3)."""
+    joined_groups: bool = False
+    """Whether one STORE DATA carries several data groups where they fit; cards may take only one
+    each (ref 04 §7.4, 15 §6.2)."""
     longest_group: int = Field(default=252, ge=16, le=255)
     """Bytes of one STORE DATA; longer data groups go on in the next (ref 04 §7.4)."""
 
@@ -161,6 +183,17 @@ class BankKeys(Strict):
     transport: str = "BANK-TK"
     version: int = Field(default=1, ge=1, le=255)
 
+    @property
+    def uses(self) -> dict[str, BankKeyUse]:
+        """What each of them is for."""
+        return {
+            self.cryptogram: "bank_cryptogram",
+            self.mac: "bank_mac",
+            self.encipherment: "bank_encipherment",
+            self.card_manager: "card_manager",
+            self.transport: "bank_transport",
+        }
+
 
 class FinancialApplication(Title):
     """The debit application with its directories."""
@@ -173,3 +206,5 @@ class FinancialApplication(Title):
     numbers: GroupNumbers = GroupNumbers()
     chip: ChipSettings = ChipSettings()
     keys: BankKeys = BankKeys()
+    plan: DataPlan = DataPlan()
+    """What data preparation writes on a card."""

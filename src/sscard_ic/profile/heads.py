@@ -11,6 +11,7 @@ from sscard_ic.base.errors import Text
 from sscard_ic.base.positions import Node
 from sscard_ic.base.problems import Problem
 from sscard_ic.profile.authority_keys import AuthorityTable
+from sscard_ic.profile.bank_data import BankData
 from sscard_ic.profile.codes import CodeFile
 from sscard_ic.profile.dialect import Dialect
 from sscard_ic.profile.fields import Strict, Title
@@ -22,7 +23,15 @@ from sscard_ic.profile.region import Region
 from sscard_ic.profile.structure import Structure
 
 Kind = Literal[
-    "national", "cos", "codes", "region", "import", "psam", "financial", "authorities"
+    "national",
+    "cos",
+    "codes",
+    "region",
+    "import",
+    "psam",
+    "financial",
+    "authorities",
+    "bank_data",
 ]
 
 
@@ -62,6 +71,7 @@ PARTS: Mapping[str, tuple[type[Strict], ...]] = {
     "psam": (PsamHead, PsamModel),
     "financial": (Head, FinancialApplication),
     "authorities": (Head, AuthorityTable),
+    "bank_data": (Head, BankData),
 }
 """The models that the keys of a file belong to, by its kind."""
 

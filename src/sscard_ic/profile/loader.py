@@ -15,6 +15,7 @@ from sscard_ic.base.positions import Key, Node
 from sscard_ic.base.problems import UNKNOWN_KEY, Problem, reason
 from sscard_ic.profile import checks
 from sscard_ic.profile.authority_keys import AuthorityTable
+from sscard_ic.profile.bank_data import BankData
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.catalogue import find, find_cos, name_of, offer, shipped
 from sscard_ic.profile.codes import CodeFile, CodeTable, CodeTables
@@ -46,6 +47,8 @@ class ProfileInfo:
     kind: Kind
     title: Text
     file: Path
+    variant: bool = False
+    """Whether it describes other cards of a region that has a profile already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def load_financial(name: str = "financial/debit") -> FinancialApplication:
             where=name,
             hint=offer(info.name for info in available() if info.kind == "financial"),
         )
+    document.validate()
     return document.part(FinancialApplication)
 
 
@@ -117,7 +121,21 @@ def load_authority_table(name: str) -> AuthorityTable:
             where=name,
             hint=offer(info.name for info in available() if info.kind == "authorities"),
         )
+    document.validate()
     return document.part(AuthorityTable)
+
+
+def load_bank_data(name: str) -> BankData:
+    """The files of a bank's data preparation that ``name`` describes; errors as :func:`load`."""
+    document = _Document(find(name))
+    if document.kind != "bank_data":
+        raise InputError(
+            Text("不是银行数据文件的格式（kind 为 bank_data）", "describes no files of a bank"),
+            where=name,
+            hint=offer(info.name for info in available() if info.kind == "bank_data"),
+        )
+    document.validate()
+    return document.part(BankData)
 
 
 def kind_of(name: str) -> Kind:
@@ -138,21 +156,23 @@ def available() -> list[ProfileInfo]:
     for file in shipped().values():
         document = _Document(file, head=True)
         head = document.head()
-        infos.append(ProfileInfo(name_of(file), document.kind, head.title, file))
+        variant = document.kind == "region" and document.own_division_code() is None
+        infos.append(ProfileInfo(name_of(file), document.kind, head.title, file, variant))
     return infos
 
 
 def card_profiles(version: str, division_code: str) -> Iterator[CardProfile]:
     """The shipped profiles of cards of ``version`` and of no other region than ``division_code``.
 
-    Of the version the first character counts: real cards write "2.0" too (ref 01 §1).
+    Of the version the first character counts: real cards write "2.0" too (ref 01 §1). A region has
+    one: variants that extend it tell no other card.
     """
     for name, file in shipped().items():
         document = _Document(file, head=True)
         found = document.root.get("specification_version")
         if found is None or str(found.value)[:1] != version[:1]:
             continue
-        if document.kind == "national" or document.division_code() == division_code:
+        if document.kind == "national" or document.own_division_code() == division_code:
             yield load(name)
 
 
@@ -219,13 +239,17 @@ class _Document:
 
     def division_code(self) -> str | None:
         """That of the region which the file, or the nearest one that it extends, names."""
-        own = read_toml(self.file)
-        issuer, extends = own.get("issuer"), own.get("extends")
-        code = issuer.get("division_code") if issuer else None
+        code, extends = self.own_division_code(), read_toml(self.file).get("extends")
         if code is not None:
-            return str(code.value)
+            return code
         base = self._referred(("extends",), extends) if extends else None
         return _Document(base, head=True).division_code() if base else None
+
+    def own_division_code(self) -> str | None:
+        """That of the region which the file itself names."""
+        issuer = read_toml(self.file).get("issuer")
+        code = issuer.get("division_code") if issuer else None
+        return None if code is None else str(code.value)
 
     def head(self) -> Head:
         """The keys at the top, checked."""

@@ -81,6 +81,13 @@ class CardRules(Strict):
     """Whose nationality is written."""
 
 
+class BankRules(Strict):
+    """Rules about the bank's application on a card that comes with one (ref 05 §0)."""
+
+    number_digits: int = Field(default=6, ge=3, le=19)
+    """So many digits of the number on the card must be those of the row: the BIN, or all."""
+
+
 class BatchRules(Strict):
     """Rules a row must satisfy (ref 05 §6, 13 §8)."""
 
@@ -120,5 +127,6 @@ class Region(Strict):
     terminal: Terminal = Terminal()
     medical_settlement: MedicalSettlement = MedicalSettlement()
     card: CardRules = CardRules()
+    bank: BankRules = BankRules()
     batch: BatchRules = BatchRules()
     return_file: ReturnFile
