@@ -115,7 +115,7 @@ def test_a_second_demo_replaces_the_first_one_only(tmp_path: Path) -> None:
 
 
 def test_read_recognises_the_card(demo: Path) -> None:
-    result = sscard("read", "--json", "--reader", image_of(demo, "regions/dalian"))
+    result = sscard("read", "--json", "--reader", image_of(demo, "regions/dalian-bank"))
     assert result.exit_code == 0, result.output
     value = json.loads(result.stdout)
     assert value["profile"] == "regions/dalian"
@@ -125,7 +125,7 @@ def test_read_recognises_the_card(demo: Path) -> None:
 
 
 def test_read_says_what_is_closed_and_opens_it_with_keys(demo: Path) -> None:
-    reader = image_of(demo, "regions/urumqi")
+    reader = image_of(demo, "regions/urumqi-bank")
     closed = sscard("read", "--reader", reader)
     assert closed.exit_code == 0
     assert "closed: key:RKSSSE" in closed.output
@@ -135,7 +135,7 @@ def test_read_says_what_is_closed_and_opens_it_with_keys(demo: Path) -> None:
 
 
 def test_read_by_name_and_with_the_pin(demo: Path) -> None:
-    reader = image_of(demo, "regions/dalian")
+    reader = image_of(demo, "regions/dalian-bank")
     env = {"SSCARD_PIN": "123456"}
     result = sscard("read", "--pin", "联系电话", "--json", "--reader", reader, env=env)
     (item,) = json.loads(result.stdout)["items"]
@@ -144,7 +144,7 @@ def test_read_by_name_and_with_the_pin(demo: Path) -> None:
 
 
 def test_read_everything_as_a_person_sees_it(demo: Path) -> None:
-    reader = image_of(demo, "regions/dalian")
+    reader = image_of(demo, "regions/dalian-bank")
     result = sscard("--lang", "zh", "read", "--all", "--keys", "--reader", reader, env=home(demo))
     assert result.exit_code == 0, result.output
     for words in ("持卡人的基本信息文件", "照片信息文件", "4096 字节", "未写入", "姓名"):
@@ -152,7 +152,7 @@ def test_read_everything_as_a_person_sees_it(demo: Path) -> None:
 
 
 def test_a_wrong_pin_is_told_and_the_card_not_tried_again(demo: Path) -> None:
-    reader = image_of(demo, "regions/urumqi")
+    reader = image_of(demo, "regions/urumqi-bank")
     env = {"SSCARD_PIN": "999999"}
     result = sscard("read", "--pin", "--reader", reader, env=env)
     assert result.exit_code == 1
@@ -161,7 +161,7 @@ def test_a_wrong_pin_is_told_and_the_card_not_tried_again(demo: Path) -> None:
 
 
 def test_another_profile_than_the_cards(demo: Path) -> None:
-    reader = image_of(demo, "regions/dalian")
+    reader = image_of(demo, "regions/dalian-bank")
     result = sscard("read", "--profile", "urumqi", "--reader", reader)
     assert result.exit_code == 1
     assert "region 210200" in result.output
@@ -169,7 +169,7 @@ def test_another_profile_than_the_cards(demo: Path) -> None:
 
 
 def test_activate_from_the_command_line(demo: Path) -> None:
-    reader = image_of(demo, "regions/urumqi")
+    reader = image_of(demo, "regions/urumqi-bank")
     env = home(demo) | {"SSCARD_PIN": "123456", "SSCARD_NEW_PIN": "314159"}
     done = sscard("card", "activate", "--reader", reader, env=env)
     assert done.exit_code == 0, done.output
@@ -182,7 +182,9 @@ def test_activate_from_the_command_line(demo: Path) -> None:
 
 def test_activation_without_a_ledger(demo: Path, tmp_path: Path) -> None:
     copy = tmp_path / "card.img"
-    copy.write_bytes(Path(image_of(demo, "regions/dalian").removeprefix("virtual:")).read_bytes())
+    copy.write_bytes(
+        Path(image_of(demo, "regions/dalian-bank").removeprefix("virtual:")).read_bytes()
+    )
     (tmp_path / "pin").write_text("123456\n")
     (tmp_path / "new").write_text("271828\n")
     result = sscard(
@@ -209,7 +211,7 @@ def test_activation_without_a_ledger(demo: Path, tmp_path: Path) -> None:
 
 
 def test_apdu_shows_commands_answers_and_their_meaning(demo: Path) -> None:
-    reader = image_of(demo, "regions/dalian")
+    reader = image_of(demo, "regions/dalian-bank")
     select = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
     result = sscard("apdu", select, "00B2030400", "--reader", reader)
     assert result.exit_code == 1
@@ -222,7 +224,7 @@ def test_apdu_shows_commands_answers_and_their_meaning(demo: Path) -> None:
 
 @pytest.mark.parametrize("command", ["00A4", "zz", "00A4000005EF05"])
 def test_apdu_that_is_none(demo: Path, command: str) -> None:
-    result = sscard("apdu", command, "--reader", image_of(demo, "regions/dalian"))
+    result = sscard("apdu", command, "--reader", image_of(demo, "regions/dalian-bank"))
     assert result.exit_code == 1
     assert "for example" in result.output
 
@@ -234,3 +236,19 @@ def test_help_of_every_command() -> None:
         assert name in listed.output
         assert sscard(name, "--help").exit_code == 0
     assert sscard("nonsense").exit_code == 2
+
+
+def test_both_batches_bear_the_application_of_the_bank(demo: Path) -> None:
+    """Name, number of the document and PAN are those of the social security application."""
+    summary = json.loads((demo / "summary.json").read_text())
+    for batch in summary["batches"]:
+        assert batch["bank"]["offline_authentication"]["passed"] is True
+    image = f"virtual:{batch['bank']['card']}"
+    bank = json.loads(sscard("bank", "read", "--sm", "--json", "--reader", image).stdout)
+    env = home(demo)
+    own = sscard(
+        "read", "SSSE.EF06.08", "SSSE.EF06.09", "--keys", "--json", "--reader", image, env=env
+    )
+    values = {item["path"]: item["value"] for item in json.loads(own.stdout)["items"]}
+    assert bank["identity_number"] == values["SSSE.EF06.08"]
+    assert bank["holder"] == values["SSSE.EF06.09"]

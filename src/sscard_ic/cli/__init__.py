@@ -30,6 +30,7 @@ _COMMANDS = {
     "batch": ("sscard_ic.cli.batch", "batch"),
     "card": ("sscard_ic.cli.card", "card"),
     "cert": ("sscard_ic.cli.cert", "cert"),
+    "bank": ("sscard_ic.cli.bank", "bank"),
 }
 
 

@@ -12,6 +12,7 @@ import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli import common
+from sscard_ic.cli.bank_pool import card_key_pool
 from sscard_ic.cli.batch_operator import require_served, signed_in
 from sscard_ic.cli.common import json_option, print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, new_ledger, open_ledger
@@ -149,7 +150,13 @@ def prepare(
         waiting = ledger.counts(name).get(CardState.ACCEPTED, 0)
         with progress(tr("准备", "preparing"), waiting) as advance:
             report = prepare_batch(
-                ledger, name, profile, macer(service), on_progress=advance, actors=actors
+                ledger,
+                name,
+                profile,
+                macer(service),
+                pool=card_key_pool(service),
+                on_progress=advance,
+                actors=actors,
             )
     failures = [
         {"row": row, "message": error.what.to(common.language())} for row, error in report.failures

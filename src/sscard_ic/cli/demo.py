@@ -20,6 +20,7 @@ from sscard_ic.base.resources import samples_dir
 from sscard_ic.base.secret import Secret
 from sscard_ic.card import HabitBook, SocialSecurityCard
 from sscard_ic.cli.common import FAILED, json_option, language, print_json, tr
+from sscard_ic.cli.demo_bank import CardBank, bank_commands, read_bank
 from sscard_ic.cli.demo_certificates import (
     CardCertificates,
     next_commands,
@@ -50,8 +51,8 @@ PASSPHRASE = "demo"
 NEW_PIN = "258036"
 
 _BATCHES = {
-    "dalian": "dalian-210200-20261121-001.csv",
-    "urumqi": "urumqi-650100-20261121-001.csv",
+    "dalian-bank": "dalian-210200-20261121-001.csv",
+    "urumqi-bank": "urumqi-650100-20261121-001.csv",
 }
 _MARKER = ".sscard-demo"
 
@@ -70,6 +71,8 @@ class _Made:
     return_file: Path
     certificates: CardCertificates | None
     """Of its first card; None where they bear none."""
+    bank: CardBank | None
+    """The bank's application of its first card; None where they bear none."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -82,6 +85,7 @@ class _Made:
             "exchanges_per_card": round(self.exchanges / max(1, self.good), 1),
             "return_file": str(self.return_file),
             "certificates": self.certificates.to_json() if self.certificates else None,
+            "bank": self.bank.to_json() if self.bank else None,
         }
 
 
@@ -115,7 +119,7 @@ def demo(cards: int, everything: bool, out: Path, pcsc: bool, port: int, as_json
     """
     _prepare_folder(out)
     started = time.perf_counter()
-    readers: DemoReaders = InReaders(out, port, load("dalian")) if pcsc else InProcess(out)
+    readers: DemoReaders = InReaders(out, port, load("dalian-bank")) if pcsc else InProcess(out)
     declared = merge_keys(load(info.name).keys for info in available() if info.kind == "national")
     vault = create_test_vault(out / "vault.json", Secret(PASSPHRASE.encode()), declared)
     habits = HabitBook()
@@ -187,6 +191,7 @@ class _Plant:
             exchanges,
             returned.path,
             None if authority is None else self._certificates(batch.name, profile, authority),
+            self._bank(batch.name, profile),
         )
 
     def _run(
@@ -231,6 +236,14 @@ class _Plant:
         image = self._first_image(batch)
         with self._readers.card(image) as connection:
             return read_certificates(connection, profile, image, trusted)
+
+    def _bank(self, batch: str, profile: CardProfile) -> CardBank | None:
+        """The bank's application of the first card of a batch."""
+        if profile.financial is None:
+            return None
+        image = self._first_image(batch)
+        with self._readers.card(image) as connection:
+            return read_bank(connection, profile.financial, image)
 
     def _first_image(self, batch: str) -> Path:
         first = self._ledger.cards_of(batch, (CardState.VERIFIED,))[0]
@@ -306,6 +319,9 @@ def _report(
     click.echo(f"\n{tr('读回一张卡：', 'One card read back:')}")
     with readers.card(image) as connection:
         _show_card(made[0].profile, connection)
+    if made[0].bank is not None:
+        click.echo(f"\n{tr('银行应用：', 'Its bank application:')}")
+        made[0].bank.show()
     certified = [batch.certificates for batch in made if batch.certificates is not None]
     for card in certified:
         click.echo(f"\n{tr('证书：', 'Certificates:')} {card.image}")
@@ -320,6 +336,9 @@ def _report(
     # `make demo` does not put the command on the path.
     command = "sscard" if shutil.which("sscard") else sys.argv[0]
     click.echo(f"  {command} read --all --keys --reader virtual:{image}")
+    if made[0].bank is not None:
+        for line in bank_commands(command, image):
+            click.echo(f"  {line}")
     for card in certified:
         for line in next_commands(command, out, card.image):
             click.echo(f"  {line}")

@@ -13,6 +13,7 @@ import click
 from sscard_ic.base.errors import SscardError, Text
 from sscard_ic.card import HabitBook
 from sscard_ic.cli import common
+from sscard_ic.cli.bank_pool import card_key_pool
 from sscard_ic.cli.batch_operator import signed_in
 from sscard_ic.cli.common import done_so_far, json_option, keep_done, print_json, say, tr
 from sscard_ic.cli.issuing_authority import issuing_authority
@@ -109,7 +110,16 @@ def run(
             make(slot, authority=authority, tally=tally, trace=file, on_card=lambda card: bar(1))
             for slot, tally, file in zip(slots, tallies, files, strict=True)
         ]
-        work = partial(run_batch, stations, ledger, name, profile, service, authority=authority)
+        work = partial(
+            run_batch,
+            stations,
+            ledger,
+            name,
+            profile,
+            service,
+            authority=authority,
+            pool=card_key_pool(service),
+        )
         failure: BaseException | None = None
         try:
             work(outcome=outcome, limit=limit, wait=wait, tell=bar.tell, actors=actors)

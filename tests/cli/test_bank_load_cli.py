@@ -1,0 +1,253 @@
+"""``sscard bank load/unload/limits/pin/block/unblock`` on a virtual card, with the test bank."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.support.bank_keys import bank_roots, bank_vault
+from tests.support.debit_card import AID, PAN, SEQUENCE, debit_card
+from tests.support.remembered_scrypt import remember
+
+from sscard_ic.base import Secret
+from sscard_ic.cli import root
+from sscard_ic.hosts.bank_book import BankBook
+from sscard_ic.hosts.bank_server import BankServer
+from sscard_ic.hosts.test_bank import BankRules, TestBank
+from sscard_ic.keys import SoftwareVault, create_test_vault
+from sscard_ic.profile import load_financial
+from sscard_ic.simulator.memory import Memory
+from sscard_ic.simulator.pboc.stored import StoredDebit
+
+WORDS = "correct horse"
+PASSPHRASE = Secret(WORDS.encode())
+
+
+class Desk:
+    """A card, a vault with its bank's keys, and a place for accounts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        card = debit_card(folder)
+        for algorithm, identifier in (("3des", "01"), ("sm4", "04")):
+            told = bytes.fromhex(f"07000103000000{identifier}0A01")
+            card.store.put_option("contact", algorithm, 0x9F10, told)  # type: ignore[arg-type]
+        card.chip._memory.commit()
+        card.chip.close()
+        vault = folder / "vault.json"
+        SoftwareVault.create(vault, PASSPHRASE, environment="test", keys=bank_roots()).close()
+
+    @property
+    def image(self) -> Path:
+        """The card."""
+        return self.folder / "debit.img"
+
+    def spoil(self) -> None:
+        """Let the card hold less than its bank believes."""
+        with self.card() as card:
+            card.put_element(0x9F77, bytes.fromhex("000000001000"))
+
+    def run(self, *words: str, environment: Mapping[str, str] | None = None) -> Result:
+        given = {
+            "SSCARD_HOME": str(self.folder),
+            "SSCARD_PASSPHRASE": WORDS,
+            "SSCARD_READER": f"virtual:{self.image}",
+            "SSCARD_LANG": "en",
+            **(environment or {}),
+        }
+        return CliRunner().invoke(root, ["bank", *words], env=given)
+
+    def told(self, *words: str, code: int = 0) -> dict[str, Any]:
+        result = self.run(*words, "--json")
+        assert result.exit_code == code, result.output
+        found: dict[str, Any] = json.loads(result.stdout)
+        return found
+
+    @contextmanager
+    def card(self) -> Iterator[StoredDebit]:
+        """What the card keeps, to be looked at or changed."""
+        with closing(Memory.open(self.image)) as memory:
+            yield StoredDebit(memory, f"bank/{AID.hex().upper()}")
+            memory.commit()
+
+    @property
+    def pin(self) -> tuple[str | None, int]:
+        """The offline PIN and its tries."""
+        with self.card() as card:
+            return card.pin, card.pin_tries
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the application is."""
+        with self.card() as card:
+            return card.blocked
+
+    def amounts(self, *tags: int) -> list[int]:
+        """Amounts on the card in fen."""
+        with self.card() as card:
+            return [int((card.element(tag) or b"").hex()) for tag in tags]
+
+
+@pytest.fixture(scope="module")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("bank"))
+
+
+@pytest.fixture
+def desk(_made: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A new card, whose bank has not seen it yet."""
+    remember(monkeypatch)
+    copied = copy(_made)
+    copied.folder = tmp_path / "home"
+    shutil.copytree(_made.folder, copied.folder)
+    return copied
+
+
+def test_load_and_unload(desk: Desk) -> None:
+    result = desk.run("load", "50")
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    assert result.stderr.splitlines() == [
+        "Loaded 50.00 yuan.",
+        "Balance of electronic cash: 50.00 yuan.",
+    ]
+    assert desk.told("load", "12.34") == {
+        "done": True,
+        "script": "done",
+        "code": "00",
+        "kind": "TC",
+        "atc": 2,
+        "balance_before": 5000,
+        "balance": 6234,
+        "confirmed": True,
+        "amount": 1234,
+    }
+    assert desk.told("load", "1", "--sm")["balance"] == 6334
+    result = desk.run("unload")
+    assert result.exit_code == 0
+    assert "Unloaded 63.34 yuan." in result.stderr
+    vault = SoftwareVault.open(desk.folder / "vault.json", PASSPHRASE)
+    with closing(vault), closing(BankBook(desk.folder / "bank.db", vault)) as book:
+        account = TestBank(vault, load_financial(), book).account(PAN, SEQUENCE)
+    assert account is not None
+    assert (account.main, account.cash) == (100_000, 0)
+    assert PAN not in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["load", "1000.01"], "51", "(insufficient funds); the bank sent no command."),
+        (["unload"], "57", "transaction not allowed"),
+        (["load", "50"], "00", "Not done: response code 00 (approved); the card refused it."),
+    ],
+    ids=["money", "empty", "refused"],
+)
+def test_what_is_not_done(desk: Desk, words: list[str], code: str, said: str) -> None:
+    if code == "00":
+        desk.spoil()
+    result = desk.run(*words)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    told = desk.told(*words, code=1)
+    assert (told["done"], told["code"]) == (False, code)
+
+
+def test_limits(desk: Desk) -> None:
+    told = desk.told("limits", "--balance", "80", "--single", "20", "--threshold", "0.50")
+    assert told["limits"] == {"9F77": 8000, "9F78": 2000, "9F6D": 50}
+    assert desk.amounts(0x9F77, 0x9F78, 0x9F6D) == [8000, 2000, 50]
+    assert desk.told("load", "80.01", code=1)["code"] == "61"
+
+
+def test_pins(desk: Desk) -> None:
+    result = desk.run("pin", environment={"SSCARD_NEW_PIN": "246810"})
+    assert (result.exit_code, desk.pin) == (0, ("246810", 3)), result.output
+    given = {"SSCARD_PIN": "246810", "SSCARD_NEW_PIN": "13579"}
+    result = desk.run("pin", "--with-current", environment=given)
+    assert (result.exit_code, desk.pin) == (0, ("13579", 3)), result.output
+    assert "The offline PIN is set." in result.stderr
+    for pin in ("246810", "13579"):
+        assert pin not in result.output
+    with desk.card() as card:
+        card.pin_tries = 0
+    result = desk.run("pin", "--unblock")
+    assert "The offline PIN is unblocked." in result.stderr
+    assert desk.pin == ("13579", 3)
+    result = desk.run("pin", environment={"SSCARD_NEW_PIN": "12"})
+    assert result.exit_code == 1
+    assert "4 to 12 digits" in result.stderr
+
+
+def test_blocking(desk: Desk) -> None:
+    assert desk.run("block").exit_code == 0
+    assert desk.blocked
+    assert desk.told("load", "1", code=1)["script"] == "none", "it gives no ARQC"
+    result = desk.run("unblock")
+    assert (result.exit_code, desk.blocked) == (0, False), result.output
+    assert "open again" in result.stderr
+    assert desk.told("load", "1")["balance"] == 100
+    assert desk.run("block", "--card").exit_code != 0, "nobody said yes"
+    assert desk.told("load", "1")["balance"] == 200
+    assert desk.run("block", "--card", "--yes").exit_code == 0
+    assert desk.run("load", "1").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["load", "0"],
+        ["load", "fifty"],
+        ["load", "1.001"],
+        ["load", "-1"],
+        ["limits"],
+        ["pin", "--unblock", "--with-current"],
+        ["pin", "--with-current", "--account-pin"],
+    ],
+    ids=" ".join,
+)
+def test_words_that_make_no_sense(desk: Desk, words: list[str]) -> None:
+    assert desk.run(*words, environment={"SSCARD_PIN": "123456"}).exit_code == 2
+    assert not (desk.folder / "bank.db").exists()
+
+
+def test_a_bank_over_http(desk: Desk) -> None:
+    vault = bank_vault()
+    bank = TestBank(vault, load_financial(), BankBook(None, vault), BankRules())
+    bank.open_account(PAN, SEQUENCE, 20_000, pin=b"135790")
+    with BankServer(bank) as server:
+        server.start()
+        content = f'[bank]\nservice = "http"\n[bank.http]\nurl = "{server.url}"\n'
+        (desk.folder / "sscard.toml").write_text(content)
+        # No vault is opened: the bank has the keys.
+        (desk.folder / "vault.json").unlink()
+        assert desk.told("load", "50", code=1)["code"] == "55"
+        given = {"SSCARD_PIN": "135790"}
+        result = desk.run("load", "50", "--account-pin", environment=given)
+        assert result.exit_code == 0, result.output
+        account = bank.account(PAN, SEQUENCE)
+        assert account is not None
+        assert (account.main, account.cash) == (15_000, 5_000)
+    result = desk.run("load", "50")
+    assert result.exit_code == 1
+    assert "Not done: the bank did not answer; the bank sent no command." in result.stderr
+    assert "Balance of electronic cash: 50.00 yuan." in result.stderr
+
+
+def test_another_banks_card(desk: Desk) -> None:
+    """A vault that has other keys: the bank does not know the card's cryptogram."""
+    (desk.folder / "vault.json").unlink()
+    create_test_vault(desk.folder / "vault.json", PASSPHRASE, {}).close()
+    told = desk.told("load", "50", code=1)
+    assert (told["code"], told["kind"], told["balance"]) == ("63", "AAC", 0)
+
+
+def test_in_chinese(desk: Desk) -> None:
+    result = desk.run("load", "50", environment={"SSCARD_LANG": "zh"})
+    assert result.stderr.splitlines() == ["已圈存 50.00 元。", "电子现金余额 50.00 元。"]
