@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 from tests.support.plant import FACTORY_SERIAL, ChipSlot, import_rows, open_ledger
+from tests.support.power import CuttingSlot
 from tests.support.profiles import only
 from tests.support.watched_authority import WatchedAuthority, not_reached
 
-from sscard_ic.base import Text
-from sscard_ic.base.secret import Secretive
 from sscard_ic.hosts.certificate_authority import AuthorityError
 from sscard_ic.issuance.outcome import StationOutcome
 from sscard_ic.issuance.prepare import prepare_batch
@@ -27,57 +26,12 @@ from sscard_ic.keys import SoftwareVault
 from sscard_ic.keys.certificate_grant import CertificateGrant
 from sscard_ic.ledger import CardState, Ledger, Phase, SerialState, Step
 from sscard_ic.profile import CardProfile, load
-from sscard_ic.reader import Connection
-from sscard_ic.reader.errors import ReaderError
-from sscard_ic.reader.wrappers import Wrapper
 from sscard_ic.simulator import Chip, blank, open_image
 
 SHARES = 4
 """Tests that the cuts are dealt out to, so that they run side by side."""
 
 _STEPS = (Step.REQUEST, Step.CERTIFY, Step.FINISH, Step.VERIFY)
-
-
-class PowerCut(ReaderError):
-    """The card lost its power."""
-
-    def __init__(self) -> None:
-        super().__init__(Text("断电", "power cut"))
-
-
-class Cutter(Wrapper):
-    """Cuts the power at one exchange; the first reset ends what is cut."""
-
-    def __init__(self, inner: Connection, slot: CuttingSlot) -> None:
-        super().__init__(inner)
-        self._slot = slot
-
-    def transmit(self, command: Secretive) -> bytes:
-        slot = self._slot
-        number, slot.count = slot.count, slot.count + 1
-        if number != slot.cut_at:
-            return self.inner.transmit(command)
-        if slot.executed:
-            self.inner.transmit(command)
-        raise PowerCut
-
-    def reset(self, cold: bool) -> bytes:
-        self._slot.resets.append(self._slot.count)
-        return self.inner.reset(cold)
-
-
-class CuttingSlot(ChipSlot):
-    """A slot in which the power fails at exchange ``cut_at``."""
-
-    def __init__(self, chip: Chip, cut_at: int | None = None, executed: bool = False) -> None:
-        super().__init__(chip)
-        self.cut_at = cut_at
-        self.executed = executed
-        self.count = 0
-        self.resets: list[int] = []
-
-    def connect(self) -> Connection:
-        return Cutter(super().connect(), self)
 
 
 @dataclass

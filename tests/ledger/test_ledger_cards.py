@@ -363,11 +363,12 @@ def test_a_failed_row_keeps_its_grant_until_it_is_taken_up_again(ledger: Ledger)
 def test_certificates_come_between_the_data_and_the_end() -> None:
     order = list(CardState)
     at = order.index(CardState.PERSONALIZED)
-    assert order[at : at + 4] == [
+    assert order[at : at + 5] == [
         CardState.PERSONALIZED,
         CardState.GRANTED,
         CardState.CERTIFIED,
+        CardState.BANKED,
         CardState.FINISHED,
     ]
-    assert [state for state in order if state.in_work] == order[3:9]
+    assert [state for state in order if state.in_work] == order[3:10]
     assert CardState.GRANTED.text.zh and CardState.CERTIFIED.text.en

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sscard_ic.profile import AccessRule, CardProfile, load
+from sscard_ic.profile import AccessRule, CardProfile, load, load_financial
 
 
 def only(profile: CardProfile, *directories: str) -> CardProfile:
@@ -53,3 +53,15 @@ def without_certificates(profile: CardProfile) -> CardProfile:
     """The profile for chips whose mask has no certificate application."""
     structure = profile.structure.model_copy(update={"certificate_application": "none"})
     return replace(profile, structure=structure)
+
+
+def with_bank(profile: CardProfile, mode: str = "personalize") -> CardProfile:
+    """The profile for chips with the bank's application: ``present`` or ``personalize``."""
+    structure = profile.structure.model_copy(update={"bank_application": mode})
+    return replace(profile, structure=structure, financial=load_financial())
+
+
+def without_bank(profile: CardProfile) -> CardProfile:
+    """The profile for chips without the bank's application."""
+    structure = profile.structure.model_copy(update={"bank_application": "none"})
+    return replace(profile, structure=structure, financial=None)

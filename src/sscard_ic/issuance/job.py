@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sscard_ic.base.errors import CardError, Text
 from sscard_ic.card import Blank, BlankKeys, CardIdentity, HabitBook, Habits, SocialSecurityCard
+from sscard_ic.issuance.bank.steps import BankSteps
 from sscard_ic.issuance.certificate_steps import CertificateSteps
+from sscard_ic.issuance.holder import Holder
 from sscard_ic.issuance.prepare import PreparedCard
 from sscard_ic.issuance.verification import verify
 from sscard_ic.ledger import Card, CardState, Ledger, Phase, Step
@@ -19,6 +21,7 @@ _REACHED: Mapping[Step, CardState] = {
     Step.PERSONALIZE: CardState.PERSONALIZED,
     Step.REQUEST: CardState.GRANTED,
     Step.CERTIFY: CardState.CERTIFIED,
+    Step.BANK: CardState.BANKED,
     Step.FINISH: CardState.FINISHED,
     Step.VERIFY: CardState.VERIFIED,
 }
@@ -46,7 +49,8 @@ class CardJob:
     """Takes a started card on from where the ledger says it stands.
 
     Every step may be repeated: a crash between a step and its journal entry only costs the
-    exchanges of that step. Cards without ``certificates`` skip the steps of these.
+    exchanges of that step. Cards without ``certificates`` skip the steps of these, cards whose
+    ``bank`` applications are not made here that of those.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class CardJob:
         station: str,
         habits: HabitBook,
         certificates: CertificateSteps | None = None,
+        bank: BankSteps | None = None,
     ) -> None:
         self._ledger = ledger
         self._profile = profile
@@ -64,9 +69,13 @@ class CardJob:
         self._station = station
         self._habits = habits
         self._certificates = certificates
-        self._steps = [
-            step for step in _REACHED if certificates is not None or step not in _OF_CERTIFICATES
-        ]
+        self._bank = bank
+        skipped = set[Step]()
+        if certificates is None:
+            skipped.update(_OF_CERTIFICATES)
+        if bank is None or not bank.personalizes:
+            skipped.add(Step.BANK)
+        self._steps = [step for step in _REACHED if step not in skipped]
         self.step = Step.INITIALISE
         """The step that :meth:`run` is at."""
 
@@ -110,6 +119,7 @@ class CardJob:
             Step.PERSONALIZE: self._personalize,
             Step.REQUEST: self._request,
             Step.CERTIFY: self._certify,
+            Step.BANK: self._give_bank_applications,
             Step.FINISH: self._finish,
             Step.VERIFY: self._verify,
         }
@@ -117,6 +127,9 @@ class CardJob:
 
     def _initialise(self, work: _Work) -> str:
         _require(work.open)
+        if self._bank is not None and not self._bank.personalizes:
+            self._bank.check_blank(work.session, self._fields(work))
+            self._back_to_blank(work)
         work.blank.initialise(work.identity, work.plan.pin)
         return ""
 
@@ -136,10 +149,37 @@ class CardJob:
         assert self._certificates is not None, "a step of cards with certificates"
         again = work.first is Step.CERTIFY
         note = self._certificates.certify(work.session, work.card, work.plan, again=again)
-        # What was proved to the blank is forgotten where another application was selected.
+        self._back_to_blank(work)
+        return note
+
+    def _give_bank_applications(self, work: _Work) -> str:
+        _require(work.open)
+        assert self._bank is not None, "a step of cards with an application of a bank"
+        plan = work.plan.bank
+        if plan is None:
+            raise CardError(
+                Text(
+                    "制卡计划中没有银行应用的数据：它由旧配置或旧版本准备",
+                    "the plan has no data for the bank's application: it was prepared with "
+                    "another profile or an earlier version",
+                ),
+                hint=Text(
+                    f"放弃此卡，重新准备：sscard batch run … --lost {work.card.row}",
+                    f"give the card up and have it prepared again: sscard batch run … "
+                    f"--lost {work.card.row}",
+                ),
+            )
+        note = self._bank.personalize(work.session, plan)
+        self._back_to_blank(work)
+        return note
+
+    def _back_to_blank(self, work: _Work) -> None:
+        """What was proved to the blank is forgotten where another application was selected."""
         work.session.reset(cold=True)
         _require(work.blank.unlock(work.identity))
-        return note
+
+    def _fields(self, work: _Work) -> Mapping[str, str]:
+        return Holder.from_json(self._ledger.holder(work.card.id)).fields
 
     def _finish(self, work: _Work) -> str:
         # A card that ended itself before the journal could say so is finished already.
@@ -155,6 +195,10 @@ class CardJob:
         )
         if self._certificates is not None:
             self._certificates.prove(work.session, work.card, work.plan)
+        if self._bank is not None:
+            number, more = self._bank.prove(work.session, work.plan.bank, self._fields(work))
+            result = replace(result, bank_card_number=number)
+            unproven = [*unproven, *more]
         work.session.reset(cold=True)
         work.blank.check_ended()
         self._ledger.store_result(work.card.id, result.to_json())

@@ -16,11 +16,14 @@ from typing import Any
 
 from sscard_ic.apdu.ssc import pin_block
 from sscard_ic.base.authority import NOBODY
-from sscard_ic.base.errors import SscardError, Text
+from sscard_ic.base.errors import InputError, SscardError, Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.card import CardIdentity
+from sscard_ic.card.bank_plan import BankPlan
 from sscard_ic.codec.dates import add_years, age_on, day_before, format_date, parse_date
 from sscard_ic.codec.text import split_name
+from sscard_ic.issuance.bank.desk import BankDesk, desk_of
+from sscard_ic.issuance.bank.key_pool import KeyPool
 from sscard_ic.issuance.checks import region_of
 from sscard_ic.issuance.deeds import Actors, recorded
 from sscard_ic.issuance.holder import Holder
@@ -56,17 +59,20 @@ class PreparedCard:
     """Item path → encoded value, for every item that is not left unset."""
     pin: Secret
     """Initial PIN as BCD block."""
+    bank: BankPlan | None = None
+    """The bank's applications, where they are made here."""
 
     def to_json(self) -> bytes:
         """The plan as the ledger seals it; holds the PIN in the clear."""
-        return _dump(
-            {
-                "division_code": self.division_code,
-                "historical": self.historical.hex(),
-                "items": {path: _base64(value) for path, value in self.items.items()},
-                "pin": self.pin.reveal().hex(),
-            }
-        )
+        plan = {
+            "division_code": self.division_code,
+            "historical": self.historical.hex(),
+            "items": {path: _base64(value) for path, value in self.items.items()},
+            "pin": self.pin.reveal().hex(),
+        }
+        if self.bank is not None:
+            plan["bank"] = _base64(self.bank.to_json())
+        return _dump(plan)
 
     @classmethod
     def from_json(cls, data: bytes) -> PreparedCard:
@@ -77,6 +83,7 @@ class PreparedCard:
             historical=bytes.fromhex(value["historical"]),
             items={path: base64.b64decode(text) for path, text in value["items"].items()},
             pin=Secret(bytes.fromhex(value["pin"])),
+            bank=BankPlan.from_json(base64.b64decode(value["bank"])) if "bank" in value else None,
         )
 
 
@@ -87,6 +94,8 @@ class CardResult:
     atr: bytes
     values: Mapping[str, bytes] = field(repr=False)
     """Item path → value; without photo and fingerprints."""
+    bank_card_number: str = field(default="", repr=False)
+    """That of the bank's application on the card; empty where it has none."""
 
     @classmethod
     def of(cls, atr: bytes, values: Mapping[str, bytes]) -> CardResult:
@@ -99,6 +108,7 @@ class CardResult:
             {
                 "atr": self.atr.hex(),
                 "values": {path: _base64(value) for path, value in self.values.items()},
+                "bank_card_number": self.bank_card_number,
             }
         )
 
@@ -107,7 +117,7 @@ class CardResult:
         """The result of :meth:`to_json`."""
         value = json.loads(data)
         values = {path: base64.b64decode(text) for path, text in value["values"].items()}
-        return cls(bytes.fromhex(value["atr"]), values)
+        return cls(bytes.fromhex(value["atr"]), values, value.get("bank_card_number", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +134,15 @@ def prepare_batch(
     profile: CardProfile,
     keys: Macer,
     *,
+    pool: KeyPool | None = None,
     executor: Executor | None = None,
     on_progress: Callable[[int], None] = lambda count: None,
     actors: Actors = (NOBODY,),
 ) -> PrepareReport:
     """Plans for every accepted card of ``batch`` that has none yet; the audit log is told.
 
-    Photos are compressed on ``executor``, by default a process pool when there are many. Plans
+    Cards with a bank's application take their key pairs from ``pool`` while it has any. Photos
+    are compressed on ``executor``, by default a process pool when there are many. Plans
     are stored in portions, so a run that is cut off goes on where it was.
     """
     region = region_of(profile)
@@ -140,7 +152,7 @@ def prepare_batch(
         batch, region.issuer.division_code, identity.serial_first, identity.serial_last
     )
     waiting = [c for c in ledger.cards_of(batch, (CardState.ACCEPTED,)) if c.id in serials]
-    planner = Planner(profile, region, head.batch_date, keys)
+    planner = Planner(profile, region, head.batch_date, keys, desk_of(profile, pool))
     prepared = 0
     failures: list[tuple[int, SscardError]] = []
     with recorded(ledger, "batch.prepare", batch, actors) as detail, ExitStack() as stack:
@@ -156,7 +168,11 @@ def prepare_batch(
                 if isinstance(photo, SscardError):
                     failures.append((card.row, photo))
                     continue
-                plan = planner.plan(holders[card.id].fields, serials[card.id], photo)
+                try:
+                    plan = planner.plan(holders[card.id].fields, serials[card.id], photo)
+                except InputError as error:
+                    failures.append((card.row, error))
+                    continue
                 plans[card.id] = Plan(serials[card.id], plan.historical, plan.to_json())
             prepared += ledger.store_plans(plans)
             detail.update(prepared=prepared, failed=len(failures))
@@ -167,7 +183,15 @@ def prepare_batch(
 class Planner:
     """Turns the fields of a row into the values of its card, issued on ``day``."""
 
-    def __init__(self, profile: CardProfile, region: Region, day: date, keys: Macer) -> None:
+    def __init__(
+        self,
+        profile: CardProfile,
+        region: Region,
+        day: date,
+        keys: Macer,
+        bank: BankDesk | None = None,
+    ) -> None:
+        self._bank = bank
         self._profile = profile
         self._region = region
         self._date = day
@@ -208,7 +232,8 @@ class Planner:
                     items[path] = raws[source].ljust(item.length, b"\x00")
             elif text := texts.get(source, fields.get(source, "")):
                 items[path] = encode(item, text)
-        return PreparedCard(division, historical, items, self._pin)
+        bank = self._bank.plan(fields, self._date) if self._bank is not None else None
+        return PreparedCard(division, historical, items, self._pin, bank)
 
     def identification_code(self, historical: bytes) -> str:
         """卡识别码, 32 hex digits: city, application, serial, authentication code.

@@ -180,7 +180,9 @@ class _Table:
             ),
             "reset_code": self._reset_code,
             "bank": lambda line: line.fields.get("AAE008", ""),
-            "bank_card_number": lambda line: line.fields.get("PAN", ""),
+            "bank_card_number": lambda line: (
+                (line.result.bank_card_number if line.result else "") or line.fields.get("PAN", "")
+            ),
             "account": lambda line: "",  # no supplier names the personal account
             "box": lambda line: "",  # finished cards are not boxed yet
             "failed_stage": lambda line: "" if line.result else self._rules.failed_stage,

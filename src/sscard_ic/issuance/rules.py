@@ -187,8 +187,10 @@ def _speaks(row: RowContext) -> bool:
 
 
 def bank_card_number(row: RowContext) -> Iterator[Reason]:
-    """Digits with a Luhn check digit."""
+    """Digits with a Luhn check digit; needed where the bank's application is made here."""
     number = row["PAN"]
+    if not number and row.profile.structure.bank_application == "personalize":
+        yield reason("PAN", Text("为空", "is empty"))
     if number and not _BANK_CARD_NUMBER.fullmatch(number):
         yield reason("PAN", Text("不是银行卡号", "is not a bank card number"))
     elif number and not is_luhn(number):

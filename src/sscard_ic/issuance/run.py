@@ -9,6 +9,7 @@ from sscard_ic.base.authority import NOBODY
 from sscard_ic.base.errors import Text
 from sscard_ic.card import CardIdentity
 from sscard_ic.hosts.certificate_authority import CertificateAuthority
+from sscard_ic.issuance.bank.key_pool import KeyPool
 from sscard_ic.issuance.certificate_steps import require_authority
 from sscard_ic.issuance.deeds import Actors, event, recorded
 from sscard_ic.issuance.foreman import IN_WORK, Foreman
@@ -38,6 +39,7 @@ def run_batch(
     keys: IssuingKeys,
     *,
     authority: CertificateAuthority | None = None,
+    pool: KeyPool | None = None,
     outcome: Outcome | None = None,
     limit: int | None = None,
     wait: float | None = None,
@@ -54,7 +56,8 @@ def run_batch(
     ``outcome`` is filled meanwhile and returned in the end; what went wrong outside the cards at
     one station ends all of them after their present card and is raised then. The audit log says
     who ran it, what came of it, and that an earlier run was taken up again; of cards with
-    certificates also which ``authority``, that of the stations, was asked.
+    certificates also which ``authority``, that of the stations, was asked. Key pairs for a bank's
+    application come from ``pool`` while it has any.
     """
     assert profile.region is not None, "a batch was checked against the profile of a region"
     require_environment(keys, profile.region.issuer.environment, profile.name)
@@ -67,7 +70,9 @@ def run_batch(
     foreman = Foreman(ledger, batch, limit=limit, wait=wait, tell=tell)
 
     def prepare() -> PrepareReport:
-        report = prepare_batch(ledger, batch, profile, keys, on_progress=on_prepared, actors=actors)
+        report = prepare_batch(
+            ledger, batch, profile, keys, pool=pool, on_progress=on_prepared, actors=actors
+        )
         if isinstance(keys, CardExpecter):
             keys.expect_cards(code, _coming(ledger, batch, code))
         return report

@@ -23,6 +23,8 @@ from sscard_ic.card import (
     chip_serial,
 )
 from sscard_ic.hosts.test_authority import TestAuthority
+from sscard_ic.issuance.bank.desk import desk_of
+from sscard_ic.issuance.bank.steps import bank_steps
 from sscard_ic.issuance.certificate_steps import card_name
 from sscard_ic.issuance.certifying import (
     CertificateHolder,
@@ -65,7 +67,9 @@ class SpecimenMaker:
         require_environment(self._keys, region.issuer.environment, profile.name)
         report = _sample_of(profile, region)
         self._rows = [row for row in report.rows if not row.reasons]
-        self._planner = Planner(profile, region, report.batch_date, self._keys)
+        bank = desk_of(profile)
+        self._planner = Planner(profile, region, report.batch_date, self._keys, bank)
+        self._bank = bank_steps(profile, self._keys) if bank is not None else None
         self._made = 0
 
     def make(self, session: Connection, state: SpecimenState = "personalized") -> PreparedCard:
@@ -90,9 +94,15 @@ class SpecimenMaker:
                 self._certify(session, self._profile.structure.certificates, row, plan)
                 session.reset(cold=True)
                 blank.unlock(identity)
+            if self._bank is not None and plan.bank is not None:
+                self._bank.personalize(session, plan.bank)
+                session.reset(cold=True)
+                blank.unlock(identity)
             blank.finish(identity)
             session.reset(cold=True)
             verify(session, self._profile, self._keys, plan, habits)
+            if self._bank is not None:
+                self._bank.prove(session, plan.bank, row.row.fields)
             session.reset(cold=True)
         return plan
 

@@ -9,6 +9,7 @@ from typing import TextIO
 from sscard_ic.base.errors import CardError, SscardError, Text
 from sscard_ic.card import Blank, BlankKeys, HabitBook, Refused, SocialSecurityCard, chip_serial
 from sscard_ic.hosts.certificate_authority import CertificateAuthority
+from sscard_ic.issuance.bank.steps import bank_steps
 from sscard_ic.issuance.certificate_steps import PersonRefused, certificate_steps
 from sscard_ic.issuance.foreman import Foreman, Halted, Obedient, Visit
 from sscard_ic.issuance.job import CardJob
@@ -56,6 +57,7 @@ class Station:
         self._profile = profile
         self._keys = keys
         self._certificates = certificate_steps(ledger, profile, authority)
+        self._bank = bank_steps(profile, keys)
         self._habits = habits or HabitBook()
         self._tally = tally
         self._trace = trace
@@ -214,6 +216,7 @@ class Station:
             self._slot.name,
             self._habits,
             self._certificates,
+            self._bank,
         )
         known_by_factory = chip_serial(session.atr) == card.chip_serial
         try:

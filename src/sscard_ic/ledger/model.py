@@ -25,6 +25,8 @@ class CardState(StrEnum):
     """The certificate authority has answered for it; cards without certificates skip this."""
     CERTIFIED = "certified"
     """It bears its certificates."""
+    BANKED = "banked"
+    """The bank's applications on it are personalized; other cards skip this."""
     FINISHED = "finished"
     VERIFIED = "verified"
     """Good and ready for delivery."""
@@ -57,6 +59,7 @@ _CARD_STATES = {
     CardState.PERSONALIZED: Text("已个人化", "personalized"),
     CardState.GRANTED: Text("已签发证书", "granted certificates"),
     CardState.CERTIFIED: Text("已写入证书", "certified"),
+    CardState.BANKED: Text("已写入银行应用", "given its bank applications"),
     CardState.FINISHED: Text("已结束", "finished"),
     CardState.VERIFIED: Text("合格", "verified"),
     CardState.ACTIVATED: Text("已启用", "activated"),
@@ -73,6 +76,8 @@ class Step(StrEnum):
     """Key pair on the card, answer of the certificate authority."""
     CERTIFY = "certify"
     """Certificates, encryption key, administrator PIN and control keys into the card."""
+    BANK = "bank"
+    """The applications of the bank: data groups, keys, the end of their personalization."""
     FINISH = "finish"
     VERIFY = "verify"
     ACTIVATE = "activate"

@@ -1,0 +1,163 @@
+"""Stations whose cards bear the bank's application: made here, or come with from the bank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.bank_bench import (
+    KEYS,
+    BankBench,
+    bank_data,
+    blank_from_bank,
+    blank_of,
+    in_region,
+    small,
+)
+from tests.support.plant import DATA, ChipSlot, open_ledger, sample_row
+
+from sscard_ic.issuance.bank import desk
+from sscard_ic.issuance.bank.steps import BankMismatchError, OtherBankError, bank_steps
+from sscard_ic.issuance.checks import check_file
+from sscard_ic.issuance.prepare import PreparedCard, prepare_batch
+from sscard_ic.issuance.returns import write_return_file
+from sscard_ic.keys import MissingCapabilityError, SoftwareVault
+from sscard_ic.ledger import Ledger, Phase, Step
+from sscard_ic.profile import load_import_formats
+
+
+@pytest.fixture(autouse=True)
+def _one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "CardKeys", lambda pool=None: KEYS)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, plant_vault: SoftwareVault) -> Iterator[Ledger]:
+    with open_ledger(tmp_path / "ledger.db", plant_vault) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def made(tmp_path: Path, plant_vault: SoftwareVault, ledger: Ledger) -> BankBench:
+    """Two rows whose cards get both applications here."""
+    return BankBench(tmp_path, plant_vault, ledger, 2, "personalize")
+
+
+@pytest.fixture
+def present(tmp_path: Path, plant_vault: SoftwareVault, ledger: Ledger) -> BankBench:
+    """One row whose card comes from the bank."""
+    return BankBench(tmp_path, plant_vault, ledger, 1, "present")
+
+
+# Made here
+
+
+def test_both_applications_are_the_holders(made: BankBench) -> None:
+    slot = ChipSlot(*(blank_of(made.profile, number) for number in (1, 2)))
+    outcome = made.run(slot)
+    assert (outcome.good, outcome.clean) == (2, True)
+    for row, chip in enumerate(slot.good, start=1):
+        data, fields = bank_data(made.profile, chip), sample_row("dalian", row)
+        assert (data.pan, data.identity_number) == (fields["PAN"], fields["AAC002"])
+        assert data.holder == fields["AAC003"]
+
+
+def test_the_step_is_journalled_and_keys_without_proof_are_named(made: BankBench) -> None:
+    made.run(ChipSlot(blank_of(made.profile, 1)))
+    order = [Step.INITIALISE, Step.PERSONALIZE, Step.BANK, Step.FINISH, Step.VERIFY]
+    assert made.steps() == [(step, phase) for step in order for phase in (Phase.BEGIN, Phase.END)]
+    notes = [entry.note for entry in made.ledger.journal_of(made.card().id)]
+    assert "made payment, pse, ppse" in notes
+    assert any("BANK-MAC, BANK-ENC" in note for note in notes)
+
+
+def test_the_return_file_tells_the_number_on_the_card(made: BankBench, tmp_path: Path) -> None:
+    made.run(ChipSlot(blank_of(made.profile, 1), blank_of(made.profile, 2)))
+    returned = write_return_file(made.ledger, made.batch, made.profile, tmp_path)
+    text = returned.path.read_text(encoding="gb18030")
+    assert sample_row("dalian", 1)["PAN"] in text and sample_row("dalian", 2)["PAN"] in text
+
+
+def test_a_plan_keeps_its_bank_part(made: BankBench) -> None:
+    prepare_batch(made.ledger, made.batch, made.profile, made.vault)
+    raw = made.ledger.plan(made.card().id)
+    assert raw is not None
+    plan = PreparedCard.from_json(raw)
+    assert plan.bank is not None and plan.bank.pan == sample_row("dalian", 1)["PAN"]
+    assert PreparedCard.from_json(plan.to_json()).to_json() == raw
+
+
+def test_a_row_without_number_is_refused(tmp_path: Path) -> None:
+    head, row = (DATA / "batches" / "dalian-210200-20261121-001.csv").read_bytes().splitlines()[:2]
+    number = sample_row("dalian", 1)["PAN"].encode()
+    file = tmp_path / "dalian-210200-20261121-009.csv"
+    file.write_bytes(b"\r\n".join((head, row.replace(number, b""), b"")))
+    formats = {
+        name: one.model_copy(update={"required": tuple(c for c in one.required if c != "PAN")})
+        for name, one in load_import_formats().items()
+    }
+    for mode, refused in (("personalize", ["PAN"]), ("present", [])):
+        report = check_file(file, small(mode), formats, photos=DATA / "photos")
+        assert [reason.field for reason in report.rows[0].reasons] == refused
+
+
+def test_a_service_that_cannot_is_told_before_the_first_card(made: BankBench) -> None:
+    with pytest.raises(MissingCapabilityError):
+        bank_steps(made.profile, object())
+    assert bank_steps(small("present"), object()) is not None
+
+
+# From the bank
+
+
+def test_a_card_of_the_bank_is_taken(present: BankBench) -> None:
+    chip = blank_from_bank(present.profile, 1, present.vault)
+    before = bank_data(present.profile, chip).counter
+    slot = ChipSlot(chip)
+    assert present.run(slot).good == 1
+    assert Step.BANK not in {step for step, _ in present.steps()}
+    assert before is not None and bank_data(present.profile, chip).counter == before + 3
+
+
+def test_another_number_of_the_bank_goes_into_the_return_file(
+    present: BankBench, tmp_path: Path
+) -> None:
+    """The BIN has to be that of the row, the number is the chip's (ref 05 §0)."""
+    stock = sample_row("dalian", 2)["PAN"]
+    chip = blank_from_bank(present.profile, 1, present.vault, PAN=stock)
+    assert present.run(ChipSlot(chip)).good == 1
+    returned = write_return_file(present.ledger, present.batch, present.profile, tmp_path)
+    assert stock in returned.path.read_text(encoding="gb18030")
+
+
+def test_the_whole_number_may_have_to_agree(present: BankBench) -> None:
+    present.profile = in_region(present.profile, number_digits=19)
+    stock = sample_row("dalian", 2)["PAN"]
+    slot = ChipSlot(blank_from_bank(present.profile, 1, present.vault, PAN=stock))
+    assert present.run(slot).good == 0
+    assert len(slot.rejected) == 1
+
+
+def test_a_blank_of_another_bank_is_refused_before_anything_is_written(
+    present: BankBench,
+) -> None:
+    wrong = blank_from_bank(present.profile, 1, present.vault, PAN="6228000000000000004")
+    slot = ChipSlot(wrong, blank_from_bank(present.profile, 2, present.vault))
+    state = {path: value for path, value in wrong.persistent_state().items() if "bank" not in path}
+    outcome = present.run(slot)
+    assert outcome.good == 1
+    ((row, error),) = outcome.failures
+    assert row == 1 and isinstance(error, OtherBankError)
+    assert slot.rejected == [wrong]
+    after = {path: value for path, value in wrong.persistent_state().items() if "bank" not in path}
+    assert after == state
+
+
+@pytest.mark.parametrize(("field", "value"), [("AAC003", "张三"), ("AAC002", "210299199210033461")])
+def test_a_card_of_somebody_else_is_refused(present: BankBench, field: str, value: str) -> None:
+    chip = blank_from_bank(present.profile, 1, present.vault, **{field: value})
+    outcome = present.run(ChipSlot(chip))
+    ((_, error),) = outcome.failures
+    assert isinstance(error, BankMismatchError) and error.where == field
+    assert value not in str(error)
