@@ -132,6 +132,17 @@ def test_the_whole_card_of_appendix_d() -> None:
     assert len(kinds) == 7 + 3 * 3 + kinds.count(0xE2)
 
 
+def test_a_finished_application_that_is_blocked_stays() -> None:
+    """At T=0 its FCI waits behind 6283."""
+    model = bank_model()
+    chip = _chip(model, protocol="T=0")
+    _personalize(chip, model)
+    _store(chip).block()
+    held = _essence(chip)
+    _personalize(chip, model)
+    assert _essence(chip) == held
+
+
 class Script:
     """A card that answers a list of commands, each exactly as expected."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,19 +14,28 @@ from tests.support.bank_bench import (
     bank_data,
     blank_from_bank,
     blank_of,
+    file_of_the_bank,
     in_region,
     small,
 )
 from tests.support.plant import DATA, ChipSlot, open_ledger, sample_row
 
+from sscard_ic.base import InputError
+from sscard_ic.card import FinancialCard
 from sscard_ic.issuance.bank import desk
+from sscard_ic.issuance.bank.desk import BankFileSource
+from sscard_ic.issuance.bank.files import BankFile, read_bank_file
+from sscard_ic.issuance.bank.proof import prove_cryptogram
 from sscard_ic.issuance.bank.steps import BankMismatchError, OtherBankError, bank_steps
 from sscard_ic.issuance.checks import check_file
 from sscard_ic.issuance.prepare import PreparedCard, prepare_batch
 from sscard_ic.issuance.returns import write_return_file
 from sscard_ic.keys import MissingCapabilityError, SoftwareVault
+from sscard_ic.keys.bank_capabilities import BankCard
 from sscard_ic.ledger import Ledger, Phase, Step
-from sscard_ic.profile import load_import_formats
+from sscard_ic.profile import load_financial, load_import_formats
+from sscard_ic.reader import open_session
+from sscard_ic.reader.virtual import VirtualConnection
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +117,41 @@ def test_a_service_that_cannot_is_told_before_the_first_card(made: BankBench) ->
     with pytest.raises(MissingCapabilityError):
         bank_steps(made.profile, object())
     assert bank_steps(small("present"), object()) is not None
+
+
+def test_data_that_the_bank_prepared(made: BankBench, tmp_path: Path) -> None:
+    """Keys and private key stay under the bank's transport key until they go into the card."""
+    file = tmp_path / "cards.dat"
+    file.write_bytes(file_of_the_bank(made.profile, 1))
+    slot = ChipSlot(blank_of(made.profile, 1), blank_of(made.profile, 2))
+    outcome = made.run(slot, BankFileSource(file, read_bank_file(file)))
+    assert outcome.good == 1
+    ((row, error),) = outcome.unprepared
+    assert row == 2 and "no card in it has the number" in error.what.en
+    data = bank_data(made.profile, slot.good[0])
+    assert data.pan == sample_row("dalian", 1)["PAN"]
+    card = FinancialCard(open_session(VirtualConnection(slot.good[0])), load_financial())
+    service = made.vault
+    keys = BankCard(data.pan, data.sequence)
+    prove_cryptogram(card, service, keys, "3des")
+
+
+def test_two_cards_with_the_number_of_a_row(made: BankBench, tmp_path: Path) -> None:
+    file = tmp_path / "cards.dat"
+    file.write_bytes(file_of_the_bank(made.profile, 1))
+    (card,) = read_bank_file(file).cards
+    source = BankFileSource(file, BankFile("yl", (card, replace(card, sequence=2))))
+    with pytest.raises(InputError, match="several cards"):
+        source.plan(sample_row("dalian", 1), date(2026, 11, 21))
+
+
+def test_real_cards_take_the_data_of_their_bank(made: BankBench) -> None:
+    region = made.profile.region
+    assert region is not None
+    issuer = region.issuer.model_copy(update={"environment": "production"})
+    real = replace(made.profile, region=region.model_copy(update={"issuer": issuer}))
+    with pytest.raises(InputError, match="published keys of a test issuer only"):
+        desk.desk_of(real)
 
 
 # From the bank

@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from tests.support.bank_files import FileCard, yl
 from tests.support.plant import ChipSlot, import_rows, sample_row
 from tests.support.profiles import only, with_bank
 
 from sscard_ic.card import FinancialCard
 from sscard_ic.card.bank_personalization import BankPersonalizer
+from sscard_ic.card.bank_plan import BankPlan
 from sscard_ic.card.financial.data import FinancialData
 from sscard_ic.codec.dates import parse_date
+from sscard_ic.crypto import des
+from sscard_ic.crypto.pboc.symmetric import BankSuite
+from sscard_ic.crypto.published import published_test_key
 from sscard_ic.crypto.rsa import RsaPrivate
 from sscard_ic.crypto.sm2 import KeyPair, provider
-from sscard_ic.issuance.bank.desk import BankDesk
+from sscard_ic.crypto.suites import SUITES
+from sscard_ic.issuance.bank.desk import BankDesk, BankSource
 from sscard_ic.issuance.bank.published_issuer import PublishedIssuer
 from sscard_ic.issuance.outcome import Outcome
 from sscard_ic.issuance.run import run_batch
@@ -27,6 +33,8 @@ from sscard_ic.reader.virtual import VirtualConnection
 from sscard_ic.simulator import Chip, blank
 
 REGION = "dalian"
+_EXCHANGED = {0x8202: 0x8203, 0x8203: 0x8202, 0x8204: 0x8205, 0x8205: 0x8204}
+"""RSA parts as UnionPay Data numbers them (ref 04 §7.5)."""
 
 
 class OneKey:
@@ -71,6 +79,36 @@ def blank_from_bank(profile: CardProfile, number: int, vault: SoftwareVault, **f
     return chip
 
 
+def file_of_the_bank(profile: CardProfile, *rows: int) -> bytes:
+    """What the bank's own data preparation sends for rows of the sample: YL, under BANK-TK."""
+    model = profile.financial
+    assert model is not None
+    desk = BankDesk(model, PublishedIssuer(), KEYS)
+    plans = (desk.plan(sample_row(REGION, row), parse_date("20261121")) for row in rows)
+    return yl([_file_card(plan) for plan in plans])
+
+
+def _file_card(plan: BankPlan) -> FileCard:
+    masters = [published_test_key(f"BANK-{name}", 1) for name in ("AC", "MAC", "ENC")]
+    keys = [BankSuite("3des").card_key(master, plan.pan, plan.sequence) for master in masters]
+    checks = b"".join(map(SUITES["3des"].check_value, keys))
+    groups = []
+    for group in plan.instance("payment").groups:
+        if group.value is not None:
+            value = group.value
+        elif group.check is not None:
+            value = checks
+        else:
+            plain = b"".join(keys) if group.secret is None else group.secret.reveal()
+            value = des.encrypt(published_test_key("BANK-TK", 1), plain)
+        groups.append((_EXCHANGED.get(group.number, group.number), value))
+    directories = {
+        name: [(group.number, group.value or b"") for group in plan.instance(name).groups]
+        for name in ("pse", "ppse")
+    }
+    return FileCard(groups, directories["pse"], directories["ppse"])
+
+
 def bank_data(profile: CardProfile, chip: Chip) -> FinancialData:
     """What a terminal reads of the bank's application."""
     assert profile.financial is not None
@@ -88,9 +126,9 @@ class BankBench:
         self.ledger = ledger
         self.batch = import_rows(ledger, self.profile, folder, rows)
 
-    def run(self, slot: ChipSlot) -> Outcome:
+    def run(self, slot: ChipSlot, bank: BankSource | None = None) -> Outcome:
         station = Station(slot, self.ledger, self.profile, self.vault)
-        return run_batch([station], self.ledger, self.batch, self.profile, self.vault)
+        return run_batch([station], self.ledger, self.batch, self.profile, self.vault, bank=bank)
 
     def card(self, row: int = 1) -> Card:
         return self.ledger.cards_of(self.batch)[row - 1]

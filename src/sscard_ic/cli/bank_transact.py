@@ -236,7 +236,7 @@ def _summarise(result: TransactionResult, way: Way | None, exchanges: int) -> No
         say(
             Text(
                 "卡要求 PIN：加 --pin（提示输入，或取自 SSCARD_PIN），或用 --pin-file。",
-                "The card wants a PIN: --pin asks for it, or takes that of SSCARD_PIN; or --pin-file.",
+                "The card wants a PIN: --pin (asks, or takes SSCARD_PIN), or --pin-file.",
             )
         )
     say(Text(f"命令 {exchanges} 条。", f"{exchanges} commands."))

@@ -12,7 +12,7 @@ import click
 
 from sscard_ic.base.errors import Text
 from sscard_ic.cli import common
-from sscard_ic.cli.bank_pool import card_key_pool
+from sscard_ic.cli.bank_source import bank_data_options, bank_source
 from sscard_ic.cli.batch_operator import require_served, signed_in
 from sscard_ic.cli.common import json_option, print_json, say, tr
 from sscard_ic.cli.ledgers import ledger_option, new_ledger, open_ledger
@@ -129,6 +129,7 @@ def import_command(
 
 @batch.command()
 @click.argument("name", metavar="BATCH")
+@bank_data_options
 @ledger_option
 @vault_option
 @json_option
@@ -136,6 +137,8 @@ def import_command(
 def prepare(
     context: click.Context,
     name: str,
+    bank_data: Path | None,
+    bank_format: str | None,
     ledger_file: Path | None,
     vault: Path | None,
     as_json: bool,
@@ -154,7 +157,7 @@ def prepare(
                 name,
                 profile,
                 macer(service),
-                pool=card_key_pool(service),
+                bank=bank_source(profile, service, bank_data, bank_format),
                 on_progress=advance,
                 actors=actors,
             )

@@ -13,7 +13,7 @@ import click
 from sscard_ic.base.errors import SscardError, Text
 from sscard_ic.card import HabitBook
 from sscard_ic.cli import common
-from sscard_ic.cli.bank_pool import card_key_pool
+from sscard_ic.cli.bank_source import bank_data_options, bank_source
 from sscard_ic.cli.batch_operator import signed_in
 from sscard_ic.cli.common import done_so_far, json_option, keep_done, print_json, say, tr
 from sscard_ic.cli.issuing_authority import issuing_authority
@@ -67,6 +67,7 @@ _INTERRUPTED = 130
     help="Append every exchange to this file, without secrets 脱敏通信记录; "
     "of several readers to FILE-1, FILE-2 …",
 )
+@bank_data_options
 @ledger_option
 @vault_option
 @json_option
@@ -80,6 +81,8 @@ def run(
     retry_failed: bool,
     lost: tuple[int, ...],
     trace: Path | None,
+    bank_data: Path | None,
+    bank_format: str | None,
     ledger_file: Path | None,
     vault: Path | None,
     as_json: bool,
@@ -118,7 +121,7 @@ def run(
             profile,
             service,
             authority=authority,
-            pool=card_key_pool(service),
+            bank=bank_source(profile, service, bank_data, bank_format),
         )
         failure: BaseException | None = None
         try:

@@ -22,8 +22,7 @@ from sscard_ic.card import CardIdentity
 from sscard_ic.card.bank_plan import BankPlan
 from sscard_ic.codec.dates import add_years, age_on, day_before, format_date, parse_date
 from sscard_ic.codec.text import split_name
-from sscard_ic.issuance.bank.desk import BankDesk, desk_of
-from sscard_ic.issuance.bank.key_pool import KeyPool
+from sscard_ic.issuance.bank.desk import BankSource, desk_of
 from sscard_ic.issuance.checks import region_of
 from sscard_ic.issuance.deeds import Actors, recorded
 from sscard_ic.issuance.holder import Holder
@@ -134,16 +133,16 @@ def prepare_batch(
     profile: CardProfile,
     keys: Macer,
     *,
-    pool: KeyPool | None = None,
+    bank: BankSource | None = None,
     executor: Executor | None = None,
     on_progress: Callable[[int], None] = lambda count: None,
     actors: Actors = (NOBODY,),
 ) -> PrepareReport:
     """Plans for every accepted card of ``batch`` that has none yet; the audit log is told.
 
-    Cards with a bank's application take their key pairs from ``pool`` while it has any. Photos
-    are compressed on ``executor``, by default a process pool when there are many. Plans
-    are stored in portions, so a run that is cut off goes on where it was.
+    ``bank`` gives the data of the bank's applications; without it they are made with published
+    test keys. Photos are compressed on ``executor``, by default a process pool when there are
+    many. Plans are stored in portions, so a run that is cut off goes on where it was.
     """
     region = region_of(profile)
     head = ledger.batch(batch)
@@ -152,7 +151,7 @@ def prepare_batch(
         batch, region.issuer.division_code, identity.serial_first, identity.serial_last
     )
     waiting = [c for c in ledger.cards_of(batch, (CardState.ACCEPTED,)) if c.id in serials]
-    planner = Planner(profile, region, head.batch_date, keys, desk_of(profile, pool))
+    planner = Planner(profile, region, head.batch_date, keys, bank or desk_of(profile))
     prepared = 0
     failures: list[tuple[int, SscardError]] = []
     with recorded(ledger, "batch.prepare", batch, actors) as detail, ExitStack() as stack:
@@ -189,7 +188,7 @@ class Planner:
         region: Region,
         day: date,
         keys: Macer,
-        bank: BankDesk | None = None,
+        bank: BankSource | None = None,
     ) -> None:
         self._bank = bank
         self._profile = profile

@@ -9,7 +9,7 @@ from sscard_ic.base.authority import NOBODY
 from sscard_ic.base.errors import Text
 from sscard_ic.card import CardIdentity
 from sscard_ic.hosts.certificate_authority import CertificateAuthority
-from sscard_ic.issuance.bank.key_pool import KeyPool
+from sscard_ic.issuance.bank.desk import BankSource
 from sscard_ic.issuance.certificate_steps import require_authority
 from sscard_ic.issuance.deeds import Actors, event, recorded
 from sscard_ic.issuance.foreman import IN_WORK, Foreman
@@ -39,7 +39,7 @@ def run_batch(
     keys: IssuingKeys,
     *,
     authority: CertificateAuthority | None = None,
-    pool: KeyPool | None = None,
+    bank: BankSource | None = None,
     outcome: Outcome | None = None,
     limit: int | None = None,
     wait: float | None = None,
@@ -56,8 +56,8 @@ def run_batch(
     ``outcome`` is filled meanwhile and returned in the end; what went wrong outside the cards at
     one station ends all of them after their present card and is raised then. The audit log says
     who ran it, what came of it, and that an earlier run was taken up again; of cards with
-    certificates also which ``authority``, that of the stations, was asked. Key pairs for a bank's
-    application come from ``pool`` while it has any.
+    certificates also which ``authority``, that of the stations, was asked. ``bank`` gives
+    the data of the bank's applications, see :func:`prepare_batch`.
     """
     assert profile.region is not None, "a batch was checked against the profile of a region"
     require_environment(keys, profile.region.issuer.environment, profile.name)
@@ -71,7 +71,7 @@ def run_batch(
 
     def prepare() -> PrepareReport:
         report = prepare_batch(
-            ledger, batch, profile, keys, pool=pool, on_progress=on_prepared, actors=actors
+            ledger, batch, profile, keys, bank=bank, on_progress=on_prepared, actors=actors
         )
         if isinstance(keys, CardExpecter):
             keys.expect_cards(code, _coming(ledger, batch, code))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.card.financial.counter import Bank, Till
+from tests.support.debit_card import debit_card
 
 from sscard_ic.card.financial.application import FinancialCard
 from sscard_ic.card.financial.commands import (
@@ -19,6 +20,8 @@ from sscard_ic.card.financial.commands import (
 from sscard_ic.card.financial.records import ApplicationData, Options, mask_pan
 from sscard_ic.card.financial.selection import ApplicationInfo
 from sscard_ic.codec.tlv import encode_ber
+from sscard_ic.reader import open_session
+from sscard_ic.reader.virtual import VirtualConnection
 
 AID = bytes.fromhex("A000000333010101")
 RECORD = bytes.fromhex("70185A0862109480000000115F24033010315F3401019F080130")
@@ -142,6 +145,15 @@ def test_without_a_directory_the_known_names_are_asked() -> None:
 
 def test_a_blocked_directory() -> None:
     assert _only(PSE, "6283").card().info.aid == AID
+
+
+@pytest.mark.parametrize("protocol", ["T=0", "T=1"])
+def test_a_blocked_application_is_found_and_told(protocol: str) -> None:
+    """At T=0 the FCI waits behind 6283."""
+    card = debit_card(protocol=protocol)
+    card.store.block()
+    opened = FinancialCard(open_session(VirtualConnection(card.chip)), card.model)
+    assert (opened.info.aid, opened.info.blocked) == (opened.model.aid, True)
 
 
 def test_a_blocked_card() -> None:
