@@ -13,23 +13,18 @@ from pathlib import Path
 import pytest
 from tests.support.plant import (
     FACTORY_SERIAL,
-    ChipSlot,
     copies,
     import_rows,
     open_ledger,
 )
+from tests.support.power import CuttingSlot, PowerCut
 
-from sscard_ic.base import Text
-from sscard_ic.base.secret import Secretive
 from sscard_ic.issuance.outcome import StationOutcome
 from sscard_ic.issuance.prepare import prepare_batch
 from sscard_ic.issuance.station import Station
 from sscard_ic.keys import SoftwareVault
 from sscard_ic.ledger import CardState, Ledger, Phase, Step
 from sscard_ic.profile import CardProfile, load
-from sscard_ic.reader import Connection
-from sscard_ic.reader.errors import ReaderError
-from sscard_ic.reader.wrappers import Wrapper
 from sscard_ic.simulator import Chip, blank
 
 SHARES = 6
@@ -88,49 +83,6 @@ def kinds(card: CardProfile) -> list[set[object]]:
 
 def test_the_small_card_lacks_no_kind_of_step(workshop: Workshop) -> None:
     assert kinds(workshop.profile) == kinds(load("dalian"))
-
-
-class PowerCut(ReaderError):
-    """The card lost its power."""
-
-    def __init__(self) -> None:
-        super().__init__(Text("断电", "power cut"))
-
-
-class Cutter(Wrapper):
-    """Cuts the power at one exchange of the slot, counted from 0 over all sessions."""
-
-    def __init__(self, inner: Connection, slot: CuttingSlot) -> None:
-        super().__init__(inner)
-        self._slot = slot
-
-    def transmit(self, command: Secretive) -> bytes:
-        slot = self._slot
-        number, slot.count = slot.count, slot.count + 1
-        if number != slot.cut_at:
-            return self.inner.transmit(command)
-        if slot.executed:
-            self.inner.transmit(command)
-        raise PowerCut
-
-    def reset(self, cold: bool) -> bytes:
-        # Verification begins with the first reset: everything before it changes the card.
-        self._slot.finished_at = self._slot.finished_at or self._slot.count
-        return self.inner.reset(cold)
-
-
-class CuttingSlot(ChipSlot):
-    """A slot in which the power fails at exchange ``cut_at``."""
-
-    def __init__(self, chip: Chip, cut_at: int | None = None, executed: bool = False) -> None:
-        super().__init__(chip)
-        self.cut_at = cut_at
-        self.executed = executed
-        self.count = 0
-        self.finished_at = 0
-
-    def connect(self) -> Connection:
-        return Cutter(super().connect(), self)
 
 
 class ReturningSlot(CuttingSlot):

@@ -41,7 +41,7 @@ class Cutter(Wrapper):
 
 
 class CuttingSlot(ChipSlot):
-    """A slot in which the power fails at exchange ``cut_at``."""
+    """A slot in which the power fails at exchange ``cut_at``, counted from 0 over all sessions."""
 
     def __init__(self, chip: Chip, cut_at: int | None = None, executed: bool = False) -> None:
         super().__init__(chip)
@@ -49,6 +49,12 @@ class CuttingSlot(ChipSlot):
         self.executed = executed
         self.count = 0
         self.resets: list[int] = []
+        """Exchanges before each reset."""
+
+    @property
+    def finished_at(self) -> int:
+        """Exchanges before the first reset after any: without one, 0."""
+        return next((count for count in self.resets if count), 0)
 
     def connect(self) -> Connection:
         return Cutter(super().connect(), self)
