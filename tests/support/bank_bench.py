@@ -137,7 +137,7 @@ class BankBench:
         return [(e.step, e.phase) for e in self.ledger.journal_of(self.card(row).id)]
 
 
-def in_region(profile: CardProfile, **bank: int) -> CardProfile:
+def in_region(profile: CardProfile, **bank: int | tuple[str, ...]) -> CardProfile:
     """The profile with other rules of its region about the bank's application."""
     region = profile.region
     assert region is not None

@@ -26,6 +26,8 @@ Random = Callable[[int], bytes]
 _UPDATE_LENGTH = 28
 _KEY_DATA, _KMC_IDENTIFIER = 10, 6
 _NOTHING_LISTED, _MORE_LISTED = StatusWord(0x6A88), StatusWord(0x6310)
+_MOST_LISTS = 32
+"""Answers of GET STATUS in a row: a chip holds fewer applications than these list."""
 _NO_SUCH_APPLICATION = StatusWord(0x6A82)
 _LAST_CHANNELS = StatusWord(0x6985)
 _WRONG_PROOF = StatusWord(0x6300)
@@ -192,7 +194,7 @@ class BankCommands:
     def applications(self) -> tuple[Installed, ...]:
         """What GET STATUS lists (one exchange); the channel to the card manager is open."""
         listed, more = b"", False
-        while True:
+        for _ in range(_MOST_LISTS):
             response = self._channel.ask(self._wrapped(globalplatform.get_status(more=more)))
             if response.sw == _NOTHING_LISTED:
                 break
@@ -202,6 +204,8 @@ class BankCommands:
             listed += response.data
             if not more:
                 break
+        else:
+            raise _not_understood("GET STATUS")
         try:
             return globalplatform.parse_status(listed)
         except TlvError:

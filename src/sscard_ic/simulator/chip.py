@@ -36,8 +36,9 @@ class Chip:
     to: it decides on ATR and protocol. ``environments`` are directories below the MF that belong
     to other applications: file identifier → name. ``claimed`` answers who is asked for a name
     before the current application is. While ``closed`` answers true the chip selects nothing, and
-    6A81 is all that it says after a reset. Not safe for use from several threads at once, like a
-    chip in a reader.
+    6A81 is all that it says after a reset. ``delivered`` learns that an
+    answer goes out whole, before the memory keeps what it changed. Not safe for use from several
+    threads at once, like a chip in a reader.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Chip:
         "_claimed",
         "_closed",
         "_current",
+        "_delivered",
         "_environments",
         "_exact_le",
         "_identity",
@@ -72,6 +74,7 @@ class Chip:
         environments: Mapping[bytes, bytes] | None = None,
         claimed: Callable[[bytes], Application | None] = lambda name: None,
         closed: Callable[[], bool] = lambda: False,
+        delivered: Callable[[], None] = lambda: None,
     ) -> None:
         self._memory = memory
         self._applications = tuple(applications)
@@ -79,6 +82,7 @@ class Chip:
         self._environments = environments or {}
         self._claimed = claimed
         self._closed = closed
+        self._delivered = delivered
         self._identity = identity
         self._challenge = challenge
         self._challenge_lives = challenge_life == "until_used"
@@ -166,6 +170,8 @@ class Chip:
                 answer = self._warn(command, refusal.data) + answer
         else:
             answer = self._answer(command, data) if data else _OK
+            if answer == data + _OK:
+                self._delivered()
         if not self._challenge_lives and command.ins != _GET_CHALLENGE:
             self._challenge.void()
         self._memory.commit()
@@ -263,6 +269,7 @@ class Chip:
         """The firewall: what was proved to one application means nothing to another."""
         if application is not self._current:
             self._current.deselect()
+            self._challenge.void()
             self._current = application
 
     def _answer(self, command: Command, data: bytes) -> bytes:

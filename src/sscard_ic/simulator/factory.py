@@ -20,6 +20,7 @@ from sscard_ic.simulator.chip import Chip
 from sscard_ic.simulator.cos import INTERPRETERS
 from sscard_ic.simulator.fault_file import FaultFile
 from sscard_ic.simulator.faulty_card import FaultyCard
+from sscard_ic.simulator.files import MF_FID
 from sscard_ic.simulator.mask import Mask, mask_rules
 from sscard_ic.simulator.memory import Memory, damaged
 from sscard_ic.simulator.pboc import description as bank_description
@@ -164,20 +165,29 @@ def _chip(
 ) -> Chip:
     card = card_of(memory, dialect, entropy)
     certificates = certificates_of(memory, card.challenge)
-    applications: list[Application] = [SocialSecurityApplication(card)]
+    home = SocialSecurityApplication(card)
+    applications: list[Application] = [home]
     environments = {}
     if certificates is not None:
         applications.append(CertificateApplication(certificates))
         model = certificates.model
         environments[model.settings.environment_fid.to_bytes(2, "big")] = model.environment
-    bank = bank_of(memory, interface, entropy)
+
+    def names() -> list[bytes]:
+        """Of everything but the bank's applications."""
+        own = [] if certificates is None else [model.environment, model.name]
+        return [*own, *(each.name for each in card.directories())]
+
+    bank = bank_of(memory, interface, entropy, names)
     if bank is not None:
         applications.append(bank)
 
     def claimed(name: bytes) -> Application | None:
-        """A name of the bank's part is not the MF's, which may bear that of the PSE, too."""
+        """Names of directories are theirs, but that of the MF may be the PSE's, too."""
         if bank is None or not bank.owns(name):
             return None
+        if any(each.name == name and each.spec.fid != MF_FID for each in card.directories()):
+            return home
         locking.require_card(card)
         return bank
 
@@ -197,4 +207,5 @@ def _chip(
         environments=environments,
         claimed=claimed,
         closed=lambda: bank is not None and bank.closes_chip,
+        delivered=bank.delivered if bank is not None else lambda: None,
     )

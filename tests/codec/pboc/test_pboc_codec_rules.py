@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sscard_ic.codec.pboc.dol import Dol
 from sscard_ic.codec.pboc.elements import amount, fitted, format_of, number
-from sscard_ic.codec.pboc.groups import DataGroup, join_groups, parse_groups, whole_length
+from sscard_ic.codec.pboc.groups import DataGroup, leading_groups, whole_length
 from sscard_ic.codec.pboc.issuer_data import IssuerData
 from sscard_ic.codec.pboc.locator import Range, parse_locator
 from sscard_ic.codec.tlv import TlvError
@@ -113,15 +113,14 @@ def test_issuer_data_of_another_structure(value: str) -> None:
 
 @given(st.lists(_GROUPS, max_size=5))
 def test_groups_there_and_back(groups: list[DataGroup]) -> None:
-    assert parse_groups(join_groups(groups)) == tuple(groups)
+    assert leading_groups(b"".join(map(bytes, groups))) == (tuple(groups), b"")
 
 
 @given(_GROUPS, st.data())
-def test_cut_groups_are_refused(group: DataGroup, data: st.DataObject) -> None:
+def test_the_beginning_of_a_group_is_left_over(group: DataGroup, data: st.DataObject) -> None:
     whole = bytes(group)
     cut = whole[: data.draw(st.integers(1, len(whole) - 1))]
-    with pytest.raises(TlvError, match="is cut"):
-        parse_groups(cut)
+    assert leading_groups(whole + cut) == ((group,), cut)
 
 
 def test_long_groups_have_a_length_of_three_bytes() -> None:

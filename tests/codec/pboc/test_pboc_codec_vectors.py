@@ -13,7 +13,7 @@ from sscard_ic.codec.pboc import bits
 from sscard_ic.codec.pboc.bits import Cvr, Kind
 from sscard_ic.codec.pboc.dol import Dol
 from sscard_ic.codec.pboc.elements import fitted
-from sscard_ic.codec.pboc.groups import DataGroup, parse_groups
+from sscard_ic.codec.pboc.groups import DataGroup, leading_groups
 from sscard_ic.codec.pboc.issuer_data import IssuerData
 from sscard_ic.codec.pboc.locator import parse_locator, records
 
@@ -118,7 +118,8 @@ def test_issuer_data(row: dict[str, Any]) -> None:
 @_each("group")
 def test_data_groups(row: dict[str, Any]) -> None:
     data = bytes.fromhex(row["bytes"])
-    [group] = parse_groups(data)
+    ([group], rest) = leading_groups(data)
+    assert not rest
     assert group == DataGroup(row["number"], data[3:])
     assert group.record == (tuple(row["record"]) if "record" in row else None)
     assert bytes(group) == data

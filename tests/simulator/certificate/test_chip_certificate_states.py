@@ -71,6 +71,8 @@ class CertificateMachine(RuleBasedStateMachine):
         assert self.card.sw(PLACES[place]) == "9000"
         if place != self.place:
             self.authenticated = False
+        if self.place is None:
+            self.challenge = None
         self.place = place
 
     @rule(leave=st.sampled_from([MF, SSSE]), pin=st.booleans())
@@ -78,6 +80,8 @@ class CertificateMachine(RuleBasedStateMachine):
         assert self.card.sw(leave) == "9000"
         if pin and leave == SSSE:
             assert self.card.sw(VERIFY) == "9000"
+        if self.place is not None:
+            self.challenge = None
         self.place = None
         self.forget()
 

@@ -168,8 +168,8 @@ CASES = {
     # Other currencies
     "other currency refused": Case("8440F000", 1, "AAC", "800000", currency=ABROAD),
     "other currency online": Case("8000D000", 1, "ARQC", "A00000", currency=ABROAD),
-    "other currency, offline terminal, not allowed": Case(
-        "8000D000", 1, "AAC", "800000", terminal=OFFLINE_ONLY, currency=ABROAD
+    "other currency, offline terminal, without the option": Case(
+        "8000D000", 1, "TC", "900000", left=(10000, 0, 1), terminal=OFFLINE_ONLY, currency=ABROAD
     ),
     "other currency": Case(
         "8400D000", 99999, "TC", "900000", left=(10000, 0, 2), currency=ABROAD, start={"abroad": 1}

@@ -230,20 +230,26 @@ def test_available_amount(options: str, approved: str | None, declined: str | No
     assert answer(card, Tap(qualifiers="26800000")).hex(0x9F5D) == declined
 
 
-@pytest.mark.parametrize("personalized", ["000000000000", None])
-def test_available_amount_not_personalized(personalized: str | None) -> None:
-    card = air_card({"9F5D": personalized or "00"})
+@pytest.mark.parametrize(
+    ("personalized", "readable"), [("000000000000", False), ("000000000002", True), (None, False)]
+)
+def test_available_amount_is_told_where_personalized_as_1(
+    personalized: str | None, readable: bool
+) -> None:
+    """Ref 14 §2.1: above 0 for GET DATA, 1 for payments."""
+    card = air_card({"9F5D": personalized or "00", "9F68": "8100D000"})
     if personalized is None:
         card.store.drop("elements/9F5D")
     assert answer(card, Tap()).get(0x9F5D) is None
-    assert card.sw("80CA9F5D00") == "6A88"
+    assert card.sw("80CA9F5D00") == ("9000" if readable else "6A88")
 
 
 def test_available_amount_in_another_currency() -> None:
     """An ARQC does not tell it, an AAC does (ref 14 §9.7)."""
     card = air_card({"9F68": "8100D000"})
     assert answer(card, Tap(currency="0840")).get(0x9F5D) is None
-    found = answer(card, Tap(currency="0840", qualifiers=OFFLINE_ONLY))
+    card = air_card({"9F68": "8140D000"})
+    found = answer(card, Tap(currency="0840"))
     assert (found.kind, found.hex(0x9F5D)) == ("AAC", "000000010000")
 
 

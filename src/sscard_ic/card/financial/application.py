@@ -84,6 +84,7 @@ class FinancialCard:
         self.model = model
         self.interface: Interface = interface
         self._candidates: tuple[Candidate, ...] = ()
+        self._next = 1
         if aid is None:
             find = contact_candidates if interface == "contact" else contactless_candidates
             directory = model.pse if interface == "contact" else model.ppse
@@ -101,16 +102,17 @@ class FinancialCard:
 
     def select(self, aid: bytes | None = None) -> ApplicationInfo:
         """Select an application, or the present one once more: what went before is forgotten."""
+        if aid is not None:
+            names = [each.aid for each in self._candidates]
+            self._next = names.index(aid) + 1 if aid in names else len(names)
         self.info = select(self.channel, aid or self.info.aid)
         return self.info
 
     def select_next(self) -> bool:
         """Select the candidate after the present one, as after a GPO with 6985; False: none."""
-        names = [each.aid for each in self._candidates]
-        at = names.index(self.info.aid) + 1 if self.info.aid in names else len(names)
-        if at >= len(names):
+        if self._next >= len(self._candidates):
             return False
-        self.select(names[at])
+        self.select(self._candidates[self._next].aid)
         return True
 
     # Commands
@@ -122,7 +124,10 @@ class FinancialCard:
     def get_processing_options(self, values: Mapping[int, bytes]) -> Options:
         """GPO with what the PDOL asks for of ``values``; raises :class:`BankRefused`."""
         command = pboc.get_processing_options(self.info.list.join(values))
-        return Options.parse(self.channel.send(command, _OPTIONS).data)
+        response = self.ask(command)
+        if not response.sw.ok:
+            raise BankRefused(_OPTIONS, response.sw)
+        return Options.parse(response.data)
 
     def read_record(self, sfi: int, number: int) -> bytes:
         """A record as it is answered; raises :class:`UnusableCard`, for an AFL names it."""

@@ -15,8 +15,6 @@ BLOCKED = StatusWord(0x6283)
 """SELECT: the application or the directory is blocked."""
 CARD_BLOCKED = StatusWord(0x6A81)
 """SELECT: the whole card is blocked."""
-NOT_FOUND = frozenset({0x6A82, 0x6A83, 0x6A88})
-"""No such file, record, data object."""
 NOT_NOW = StatusWord(0x6985)
 """Conditions of use not satisfied."""
 
@@ -94,12 +92,3 @@ class BankChannel(Channel):
         """The answer, whatever its status."""
         self.exchanges += 1
         return super().ask(command)
-
-    def send(
-        self, command: Command | Secret, what: Text, *, missing: Text | None = None
-    ) -> Response:
-        """The answer of a command that must succeed; :class:`BankRefused` otherwise."""
-        response = self.ask(command)
-        if not response.sw.ok:
-            raise BankRefused(what, response.sw)
-        return response

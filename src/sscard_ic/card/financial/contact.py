@@ -162,7 +162,10 @@ def _wants_cash(run: Running) -> bool:
 def _read(run: Running) -> None:
     run.data = run.card.read_records(run.data.options)
     run.data.require(MANDATORY_CONTACT)
-    if run.data.cash:
+    run.data.require_formats()
+    # Only a card that was asked for electronic cash may take this for such a transaction.
+    asked = run.values[_CASH_INDICATOR] == b"\x01" and _CASH_INDICATOR in run.card.info.list
+    if asked and run.data.cash:
         run.path = "cash"
     details = [
         Text(f"卡号 {mask_pan(run.data.pan)}", f"PAN {mask_pan(run.data.pan)}"),

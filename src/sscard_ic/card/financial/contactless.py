@@ -16,7 +16,7 @@ from sscard_ic.card.financial.records import ApplicationData, Options, mask_pan
 from sscard_ic.card.financial.running import Outcome, Running, TransactionResult
 from sscard_ic.card.financial.steps import Transcript
 from sscard_ic.card.financial.terminal import Purchase, TerminalSettings
-from sscard_ic.card.financial.words import KIND_WORDS, joined, money
+from sscard_ic.card.financial.words import KIND_WORDS, joined, money, tvr_text
 from sscard_ic.codec.pboc.bits import Aip, Ctq, Kind, Tsi, Ttq, Tvr, first_kind
 from sscard_ic.codec.pboc.elements import number
 from sscard_ic.codec.pboc.issuer_data import IssuerData
@@ -27,6 +27,8 @@ _QUALIFIERS = 0x9F66
 _CARD_QUALIFIERS = 0x9F6C
 _CRYPTOGRAM, _ISSUER_DATA, _COUNTER = 0x9F26, 0x9F10, 0x9F36
 _AVAILABLE = 0x9F5D
+_LOCATOR, _EXPIRY = 0x94, 0x5F24
+_ACCOUNT = (0x5A, 0x57)
 _ONE_YUAN = 100
 
 TTQ_WORDS = {
@@ -97,12 +99,43 @@ def _run(run: Running, online: Online | None) -> TransactionResult:
             )
         )
     run.kind = _noted_kind(run, options)
-    if run.kind == Kind.TC:
-        return _finish_offline(run, online)
     _note_card_action(run)
-    if run.kind == Kind.ARQC:
-        return _finish_online(run, online)
-    return _ended(run, "declined")
+    if run.kind == Kind.AAC or not _may_go_on(run, qualifiers):
+        return _ended(run, "declined")
+    return _finish_offline(run, online) if run.kind == Kind.TC else _finish_online(run, online)
+
+
+def _may_go_on(run: Running, told: Ttq) -> bool:
+    """Whether the card's answer is one to what the terminal demanded in 9F66 (ref 14 §9.2, §9.4).
+
+    Otherwise its TC is left before a record is read, and the card takes its money back: an honest
+    card does not answer so, whoever stands between it and the terminal may.
+    """
+    if run.kind == Kind.TC and told & Ttq.CRYPTOGRAM_REQUIRED:
+        text = Text(
+            "终端要求联机密文，卡却脱机批准：拒绝",
+            "an online cryptogram was required, the card approves offline: declined",
+        )
+        run.step("terminal_action", text)
+        return False
+    named, can = _card_qualifiers(run.data), run.terminal.capabilities
+    if named is None:
+        # Without 9F6C it is the signature (ref 14 §9.9).
+        verified = can.signature or not told & Ttq.CVM_REQUIRED
+    elif named & Ctq.ONLINE_PIN:
+        verified = can.online_pin and run.kind == Kind.ARQC
+    elif named & Ctq.SIGNATURE:
+        verified = can.signature
+    else:
+        verified = not told & Ttq.CVM_REQUIRED
+    if not verified:
+        run.tvr |= Tvr.CVM_FAILED
+        text = Text(
+            "卡要求的持卡人验证不满足终端的要求，或终端做不到",
+            "the verification that the card names is none that the terminal wants and can do",
+        )
+        run.step("cardholder", text)
+    return verified
 
 
 def _prepare(run: Running) -> Ttq | None:
@@ -144,14 +177,8 @@ def _prepare(run: Running) -> Ttq | None:
 
 def _noted_kind(run: Running, options: Options) -> Kind:
     """The kind that the CVR of 9F10 tells, for there is no 9F27 (ref 14 §9.8)."""
-    missing = [
-        tag for tag in (_COUNTER, _CRYPTOGRAM, _ISSUER_DATA, 0x82) if tag not in options.values
-    ]
-    if missing:
-        names = ", ".join(f"{tag:X}" for tag in missing)
-        raise UnusableCard(
-            Text(f"卡未提供必备数据 {names}", f"the card does not give {names}, as it must")
-        )
+    run.data.require((_COUNTER, _CRYPTOGRAM, _ISSUER_DATA))
+    run.data.require_formats()
     try:
         kind = first_kind(IssuerData.parse(options.values[_ISSUER_DATA]).cvr)
     except (TlvError, ValueError):
@@ -162,6 +189,8 @@ def _noted_kind(run: Running, options: Options) -> Kind:
         run.values[tag] = options.values[tag]
     run.values[0x9F27] = bytes((kind << 6,))
     run.tsi |= Tsi.CARD_RISK
+    if kind == Kind.TC:
+        run.data.require((_LOCATOR,))
     return kind
 
 
@@ -183,21 +212,18 @@ def _note_card_action(run: Running, *more: Text) -> None:
 
 
 def _card_qualifiers(data: ApplicationData) -> Ctq | None:
-    value = data.values.get(_CARD_QUALIFIERS)
+    # Of the answer to GPO alone: records are read after it was acted upon.
+    value = data.options.values.get(_CARD_QUALIFIERS)
     return None if value is None else Ctq(int.from_bytes(value, "big"))
 
 
 def _finish_offline(run: Running, online: Online | None) -> TransactionResult:
     """A TC: records, validity, fDDA (ref 14 §9.6, §9.9).
 
-    The card takes its money back when the last record is not read; an expired card is left before.
+    The card takes its money back when the last record is not read; a card that is expired or
+    refused is left before.
     """
-    _note_card_action(run)
     if not _read(run):
-        run.tvr |= Tvr.EXPIRED
-        return _ended(run, "declined")
-    if run.data.pan in run.terminal.refused:
-        run.tvr |= Tvr.EXCEPTION_FILE
         return _ended(run, "declined")
     if not _authenticated(run):
         told = _card_qualifiers(run.data) or Ctq(0)
@@ -213,22 +239,23 @@ def _finish_offline(run: Running, online: Online | None) -> TransactionResult:
 
 
 def _read(run: Running) -> bool:
-    """The records; False for an expired card, whose last record is not read."""
+    """The records; False for a card that is not accepted: its last record is not read.
+
+    That record is the end of what can be known: what comes with it is checked after it, too.
+    """
     records = [each for entry in run.data.options.locator for each in entry.records()]
-    today = run.purchase.at.date()
-    for place, (sfi, record, signed) in enumerate(records, 1):
-        last = place == len(records)
-        if last and run.data.expires is not None and today > run.data.expires:
-            run.step(
-                "records",
-                Text(
-                    "应用已过有效期：不读最后一条记录，卡将退回金额",
-                    "expired: the last record is not read, and the card takes the money back",
-                ),
+    for sfi, record, signed in records:
+        if (sfi, record, signed) == records[-1] and not _accepted(run):
+            text = Text(
+                "不读最后一条记录，卡将退回金额",
+                "the last record is not read, and the card takes the money back",
             )
+            run.step("records", text)
             return False
         raw = run.card.read_record(sfi, record)
         run.data = run.data.with_record(sfi, record, raw, signed=signed)
+    run.data.require((_EXPIRY,))
+    run.data.require_formats()
     run.step(
         "records",
         Text(f"卡号 {mask_pan(run.data.pan)}", f"PAN {mask_pan(run.data.pan)}"),
@@ -237,7 +264,20 @@ def _read(run: Running) -> bool:
             f"all {len(records)} records read: the card keeps the payment",
         ),
     )
-    return True
+    return _accepted(run)
+
+
+def _accepted(run: Running) -> bool:
+    """Validity and exception file, as far as the card has told (ref 14 §9.6, §9.9)."""
+    found, expires = Tvr(0), run.data.expires
+    if expires is not None and run.purchase.at.date() > expires:
+        found |= Tvr.EXPIRED
+    if any(tag in run.data for tag in _ACCOUNT) and run.data.pan in run.terminal.refused:
+        found |= Tvr.EXCEPTION_FILE
+    if found:
+        run.tvr |= found
+        run.step("restrictions", tvr_text(found))
+    return not found
 
 
 def _authenticated(run: Running) -> bool:

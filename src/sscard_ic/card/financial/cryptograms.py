@@ -9,6 +9,7 @@ from sscard_ic.base.errors import Text
 from sscard_ic.card.financial.authenticating import note_failure
 from sscard_ic.card.financial.commands import BankRefused, UnusableCard
 from sscard_ic.card.financial.offline import Authentication, result_text
+from sscard_ic.card.financial.records import unique_objects
 from sscard_ic.card.financial.running import Running
 from sscard_ic.card.financial.words import KIND_WORDS
 from sscard_ic.codec.pboc.bits import ADVICE, Kind, Tsi, Tvr
@@ -17,6 +18,7 @@ from sscard_ic.codec.tlv import BerTlv, TlvError, parse_ber
 
 _GENERATE = Text("生成应用密文", "generate an application cryptogram")
 _TC_HASH, _TDOL = 0x98, 0x97
+_ANSWERED = (0x9F27, 0x9F36, 0x9F26, 0x9F10)
 _CDOL1, _CDOL2 = 0x8C, 0x8D
 
 
@@ -116,7 +118,12 @@ def _answer(response: Response) -> BerTlv:
 
 def _found(answer: BerTlv) -> dict[int, bytes]:
     if answer.tag == 0x77:
-        return {each.tag: each.value for each in answer.children if each.tag != 0x9F4B}
+        try:
+            told = unique_objects(answer)
+        except TlvError:
+            raise _odd_cryptogram() from None
+        # Nothing else: it would stand in for what the terminal itself knows.
+        return {tag: told[tag] for tag in _ANSWERED if tag in told}
     value = answer.value
     if answer.tag != 0x80 or len(value) < 11:
         raise _odd_cryptogram()
@@ -126,7 +133,9 @@ def _found(answer: BerTlv) -> dict[int, bytes]:
 
 def _kind(found: dict[int, bytes]) -> Kind:
     information = found.get(0x9F27, b"")
-    if len(information) != 1 or 0x9F36 not in found or information[0] >> 6 > Kind.ARQC:
+    if len(information) != 1 or information[0] >> 6 > Kind.ARQC:
+        raise _odd_cryptogram()
+    if len(found.get(0x9F36, b"")) != 2 or len(found.get(0x9F26, bytes(8))) != 8:
         raise _odd_cryptogram()
     return Kind(information[0] >> 6)
 

@@ -95,7 +95,7 @@ class Authentication:
 
     @cached_property
     def _static(self) -> bytes:
-        profile = signed_profile(self._data.values.get(0x9F4A), self._data[0x82])
+        profile = signed_profile(self._data.values.get(0x9F4A), self._data.options.values[0x82])
         return static_data(self._data.signed, profile)
 
     @cached_property
@@ -112,11 +112,12 @@ class Authentication:
             raise OfflineError("认证中心公钥已过期", "the authority key has expired")
         certificate, pan = self._data[0x90], self._data.pan
         ca = authority.public
+        revoked = self._terminal.revoked_serials(authority.rid, authority.index)
         if isinstance(ca, RsaPublic):
             self._need(0x9F32)
             parts = self._data.get(0x92), self._data[0x9F32]
-            return rsa.issuer_key(ca, certificate, *parts, pan, self._at)
-        return sm2.issuer_key(ca, certificate, b"", b"", pan, self._at)
+            return rsa.issuer_key(ca, certificate, *parts, pan, self._at, revoked)
+        return sm2.issuer_key(ca, certificate, b"", b"", pan, self._at, revoked)
 
     @cached_property
     def _card(self) -> RsaPublic | bytes:

@@ -15,6 +15,7 @@ from sscard_ic.codec.pboc.bits import Aip
 from sscard_ic.codec.pboc.dol import Dol
 from sscard_ic.codec.pboc.locator import Range, parse_locator
 from sscard_ic.codec.tlv import BerTlv, TlvError, parse_ber
+from sscard_ic.crypto.pboc.offline_data import OfflineError, expiry_of
 
 _FORMAT_1, _FORMAT_2 = 0x80, 0x77
 _RECORD = 0x70
@@ -26,7 +27,19 @@ _CENTURY = 2000
 MANDATORY_CONTACT = (0x5A, 0x5F24, 0x8C, 0x8D)
 """Without these no contact transaction goes on (ref 14 §11)."""
 CASH_CODE = 0x9F74
-"""EC issuer authorisation code: its presence says that this is an EC transaction."""
+"""EC issuer authorisation code: the card takes the EC path that it was asked for."""
+_AIP, _CRYPTOGRAM = 0x82, 0x9F26
+_REPEATED = (0x57, 0x5F34)
+"""A contactless answer may have them besides its signed records (ref 14 §9.8)."""
+_LENGTHS = {
+    **dict.fromkeys((0x5F34, 0x8F, 0x9F14, 0x9F23), 1),
+    **dict.fromkeys((0x5F28, 0x9F07, 0x9F08, 0x9F36, 0x9F42, 0x9F6C), 2),
+    **dict.fromkeys((0x5F24, 0x5F25), 3),
+    **dict.fromkeys((0x9F0D, 0x9F0E, 0x9F0F), 5),
+    **{0x9F5D: 6, _CRYPTOGRAM: 8},
+}
+"""Bytes of what a terminal works with (ref 14 §2)."""
+_DECIMAL = (0x5F24, 0x5F25, 0x5F34, 0x9F5D)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +61,18 @@ class Options:
             locator = parse_locator(values[0x94]) if 0x94 in values else ()
         except (TlvError, ValueError, KeyError):
             raise _odd_answer() from None
-        return cls(Aip(int.from_bytes(values[0x82], "big")), locator, values)
+        return cls(Aip(int.from_bytes(values[_AIP], "big")), locator, values)
 
 
 def _options(answer: BerTlv) -> dict[int, bytes]:
     if answer.tag == _FORMAT_1:
         if len(answer.value) < 6:
             raise TlvError("too short")
-        return {0x82: answer.value[:2], 0x94: answer.value[2:]}
+        return {_AIP: answer.value[:2], 0x94: answer.value[2:]}
     if answer.tag != _FORMAT_2:
         raise TlvError("another template")
-    values = {each.tag: each.value for each in answer.children}
-    if len(values[0x82]) != 2:
+    values = unique_objects(answer)
+    if len(values[_AIP]) != 2:
         raise TlvError("AIP of another length")
     return values
 
@@ -121,9 +134,12 @@ class ApplicationData:
         if 0x5F24 in self:
             return day(self[0x5F24], 0x5F24)
         month = self.get(0x57).hex().upper().partition("D")[2][:4]
-        if len(month) < 4 or not month.isdecimal() or not 1 <= int(month[2:]) <= 12:
+        if len(month) < 4:
             return None
-        return _month_end(_CENTURY + int(month[:2]), int(month[2:]))
+        try:
+            return expiry_of(bytes.fromhex(month[2:] + month[:2]))
+        except OfflineError:
+            return None
 
     @property
     def effective(self) -> date | None:
@@ -132,7 +148,7 @@ class ApplicationData:
 
     @property
     def cash(self) -> bool:
-        """Whether the card takes this for an electronic cash transaction."""
+        """Whether the records are those of the electronic cash path."""
         return CASH_CODE in self
 
     def require(self, tags: Collection[int]) -> None:
@@ -144,14 +160,29 @@ class ApplicationData:
                 Text(f"卡未提供必备数据 {names}", f"the card does not give {names}, as it must")
             )
 
+    def require_formats(self) -> None:
+        """Raise :class:`UnusableCard` for an object of another length or with other digits.
+
+        A terminal ends the transaction then (ref 14 §11); whoever only reads does not.
+        """
+        for tag, length in _LENGTHS.items():
+            value = self.values.get(tag)
+            if value is None:
+                continue
+            if len(value) != length or (tag in _DECIMAL and not value.hex().isdecimal()):
+                raise _damaged(tag)
+
     def with_record(self, sfi: int, number: int, raw: bytes, *, signed: bool) -> ApplicationData:
-        """The same with one more record; raises :class:`UnusableCard` for what none may be."""
+        """The same with one more record; raises :class:`UnusableCard` for what none may be.
+
+        No object may come twice (ref 14 §11); in a contactless payment 57 and 5F34 may, unchanged.
+        """
         kept = (*self.signed, (sfi, raw)) if signed else self.signed
         if sfi > _LAST_CODED_FILE:
             return replace(self, signed=kept)
         values = dict(self.values)
         for each in _content(sfi, number, raw):
-            if each.tag in values and each.tag not in self.options.values:
+            if each.tag in values and not self._may_repeat(each):
                 raise UnusableCard(
                     Text(
                         f"卡重复提供数据 {each.tag:X}（文件 {sfi} 记录 {number}）",
@@ -160,6 +191,24 @@ class ApplicationData:
                 )
             values[each.tag] = each.value
         return replace(self, values=values, signed=kept)
+
+    def _may_repeat(self, found: BerTlv) -> bool:
+        told = self.options.values
+        return (
+            _CRYPTOGRAM in told
+            and found.tag in _REPEATED
+            and self.values.get(found.tag) == told.get(found.tag) == found.value
+        )
+
+
+def unique_objects(template: BerTlv) -> dict[int, bytes]:
+    """The objects in a template by tag; raises :class:`TlvError` where one comes twice."""
+    found: dict[int, bytes] = {}
+    for each in template.children:
+        if each.tag in found:
+            raise TlvError(f"{each.tag:X} comes twice")
+        found[each.tag] = each.value
+    return found
 
 
 def mask_pan(pan: str) -> str:
@@ -174,11 +223,6 @@ def day(value: bytes, tag: int) -> date:
         return date(_CENTURY + int(text[:2]), int(text[2:4]), int(text[4:6]))
     except ValueError:
         raise _damaged(tag) from None
-
-
-def _month_end(year: int, month: int) -> date:
-    first_after = date(year + month // 12, month % 12 + 1, 1)
-    return date.fromordinal(first_after.toordinal() - 1)
 
 
 def _content(sfi: int, number: int, raw: bytes) -> tuple[BerTlv, ...]:

@@ -146,19 +146,28 @@ def declined_offline(run: Running) -> bool:
 
 def _cash_kind(run: Running) -> tuple[Kind, Text]:
     """What is left of electronic cash must not fall below the reset threshold (ref 14 §8.1)."""
-    balance, threshold = run.card.get_data(_BALANCE), run.card.get_data(_THRESHOLD)
+    balance, threshold = _told_amount(run, _BALANCE), _told_amount(run, _THRESHOLD)
     if balance is None or threshold is None:
         run.tvr |= Tvr.DATA_MISSING
         kind = Kind.ARQC if run.terminal.online_capable else Kind.AAC
         return kind, Text("卡不提供余额", "the card does not tell its balance")
-    left = number(balance) - run.purchase.amount
-    floor = number(threshold)
-    zh = f"余额 {money(number(balance)).zh}，交易后剩 {money(left).zh}，阈值 {money(floor).zh}"
-    en = f"balance {money(number(balance)).en}, {money(left).en} left, threshold {money(floor).en}"
-    enough = left >= floor or not run.terminal.online_capable
+    left = balance - run.purchase.amount
+    had, rest, least = money(balance), money(left), money(threshold)
+    zh = f"余额 {had.zh}，交易后剩 {rest.zh}，阈值 {least.zh}"
+    en = f"balance {had.en}, {rest.en} left, threshold {least.en}"
+    enough = left >= threshold or not run.terminal.online_capable
     if not enough and run.purchase.pin is not None:
         run.tvr |= Tvr.ONLINE_PIN
     return (Kind.TC if enough else Kind.ARQC), Text(zh, en)
+
+
+def _told_amount(run: Running, tag: int) -> int | None:
+    """An amount by GET DATA; None where the card does not tell it, or tells other than digits."""
+    value = run.card.get_data(tag)
+    try:
+        return None if value is None else number(value)
+    except ValueError:
+        return None
 
 
 def _issuer_code(run: Running, tag: int, missing: int) -> int:

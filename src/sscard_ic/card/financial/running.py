@@ -1,4 +1,7 @@
-"""A transaction while it runs: what both sides have said so far, and what it has found out."""
+"""A transaction while it runs: what both sides have said so far, and what it has found out.
+
+Source: ref 14 §3 (TVR, TSI), §5.4-5.7, §7.5, §11.
+"""
 
 from __future__ import annotations
 

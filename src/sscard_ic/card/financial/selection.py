@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sscard_ic.apdu import pboc
+from sscard_ic.apdu import Response, pboc
 from sscard_ic.base.errors import Text
 from sscard_ic.card.financial.commands import (
     BLOCKED,
@@ -26,6 +26,8 @@ _FAMILY_LENGTH = 7
 """Bytes of an AID that terminals know: provider and kind of application (ref 14 §1)."""
 _CONFIRMATION, _PRIORITY = 0x80, 0x0F
 _LAST_RECORD = 255
+_MOST_APPLICATIONS = 64
+"""Answers to SELECT next that are followed: more than a card has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def select(channel: BankChannel, aid: bytes) -> ApplicationInfo:
         raise BankCardBlocked
     if response.sw not in (0x9000, BLOCKED) or not response.data:
         raise NoBankApplication
-    return ApplicationInfo.parse(response.data, blocked=response.sw == BLOCKED)
+    return _named(aid, response)
 
 
 def _of_directory(channel: BankChannel, fci: bytes) -> Iterator[Candidate]:
@@ -145,9 +147,11 @@ def _by_name(channel: BankChannel, aid: bytes) -> list[Candidate]:
     for name in (family, aid):
         response = channel.ask_whole(pboc.select(name))
         while response.sw in (0x9000, BLOCKED):
-            told = ApplicationInfo.parse(response.data)
+            told = _named(name, response)
             if any(each.aid == told.aid for each in found):
                 break
+            if len(found) == _MOST_APPLICATIONS:
+                raise _endless()
             found.append(Candidate(told.aid, told.label, told.priority))
             if name == aid:
                 break
@@ -159,9 +163,35 @@ def _by_name(channel: BankChannel, aid: bytes) -> list[Candidate]:
     return found
 
 
+def _named(asked: bytes, response: Response) -> ApplicationInfo:
+    """What an application tells whose name is, or begins with, that asked for (ref 14 §1)."""
+    info = ApplicationInfo.parse(response.data, blocked=response.sw == BLOCKED)
+    if not info.aid.startswith(asked):
+        raise UnusableCard(
+            Text(
+                f"选择 {asked.hex().upper()}，卡却应答 DF 名 {info.aid.hex().upper()}",
+                f"{asked.hex().upper()} was selected, the card answers the DF name "
+                f"{info.aid.hex().upper() or '-'}",
+            )
+        )
+    return info
+
+
+def _endless() -> UnusableCard:
+    return UnusableCard(
+        Text(
+            f"卡对“选择下一个”应答了超过 {_MOST_APPLICATIONS} 个应用",
+            f"the card answers SELECT next with more than {_MOST_APPLICATIONS} applications",
+        )
+    )
+
+
 def _ordered(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """By priority, each AID once."""
     if not found:
         raise NoBankApplication
+    once = {each.aid: each for each in reversed(found)}
+    found = [each for each in found if once[each.aid] is each]
     return tuple(sorted(found, key=lambda each: each.priority or _PRIORITY + 1))
 
 

@@ -1,4 +1,7 @@
-"""The transcript of a transaction: what was done, step by step, and what came of it."""
+"""The transcript of a transaction: what was done, step by step, and what came of it.
+
+Source: ref 14 §5, §8, §9, §11.
+"""
 
 from __future__ import annotations
 

@@ -90,6 +90,9 @@ class TerminalSettings:
     default_ddol: bytes = bytes.fromhex("9F3704")
     authorities: Mapping[tuple[bytes, int], AuthorityKey] = field(default_factory=dict)
     """Keys of payment authorities by RID and index."""
+    revoked: frozenset[tuple[bytes, int, bytes]] = frozenset()
+    """Certificates of issuers that are believed no more: RID, index of the authority's key, serial
+    number of 3 bytes (ref 14 §7.3)."""
     refused: frozenset[str] = field(default=frozenset(), repr=False)
     """Exception file: account numbers that are not accepted."""
     serial: bytes = b"SSCARDIC"
@@ -110,6 +113,11 @@ class TerminalSettings:
     def online_only(self) -> bool:
         """Whether it always goes online."""
         return self.type & 0x0F in _ONLINE_ONLY
+
+    def revoked_serials(self, provider: bytes, index: int) -> frozenset[bytes]:
+        """Serial numbers of the revoked certificates under one key of an authority."""
+        under = (provider, index)
+        return frozenset(serial for rid, at, serial in self.revoked if (rid, at) == under)
 
     def values(self) -> dict[int, bytes]:
         """Its data objects by tag."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-
-from sscard_ic.codec.tlv import TlvError
 
 _NUMBER = 2
 _LONG = 0xFF
@@ -35,26 +32,15 @@ class DataGroup:
         return self.number.to_bytes(_NUMBER, "big") + length + self.value
 
 
-def parse_groups(data: bytes) -> tuple[DataGroup, ...]:
-    """All groups of ``data``; raises :class:`TlvError` for one that is cut."""
-    return tuple(_groups(data))
-
-
-def join_groups(groups: Iterable[DataGroup]) -> bytes:
-    """The groups one behind the other."""
-    return b"".join(bytes(group) for group in groups)
-
-
-def _groups(data: bytes) -> Iterator[DataGroup]:
-    at = 0
-    while at < len(data):
-        head = whole_length(data, at)
-        if head is None or at + sum(head) > len(data):
-            raise TlvError(f"data group {data[at : at + _NUMBER].hex().upper()} is cut")
+def leading_groups(data: bytes) -> tuple[tuple[DataGroup, ...], bytes]:
+    """The whole groups of ``data``, and the beginning of one that is cut behind them."""
+    groups, at = [], 0
+    while (head := whole_length(data, at)) is not None and at + sum(head) <= len(data):
         start = at + head[0]
         number = int.from_bytes(data[at : at + _NUMBER], "big")
-        yield DataGroup(number, data[start : start + head[1]])
+        groups.append(DataGroup(number, data[start : start + head[1]]))
         at = start + head[1]
+    return tuple(groups), data[at:]
 
 
 def whole_length(data: bytes, at: int = 0) -> tuple[int, int] | None:

@@ -9,12 +9,14 @@ from sscard_ic.codec.tlv import encode_ber
 from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.pboc import (
     authentication,
+    contactless,
     cryptograms,
     processing,
     reading,
     scripts,
     verification,
 )
+from sscard_ic.simulator.pboc.common import unknown
 from sscard_ic.simulator.pboc.state import DebitState
 
 Handler = Callable[[DebitState, Command], bytes]
@@ -37,7 +39,6 @@ _HANDLERS: dict[tuple[int, int], Handler] = {
 """ref 14 §4."""
 _GET_CHALLENGE = (0x00, 0x84)
 _CHALLENGE_LENGTH = 8
-_CLASSES = frozenset({0x00, 0x04, 0x80, 0x84})
 _BLOCKED = 0x6283
 
 
@@ -66,16 +67,22 @@ class DebitApplication:
 
     def process(self, command: Command) -> bytes:
         """Any command but SELECT by name."""
+        self._state.settles = False
         kind = command.cla, command.ins
         handler = _HANDLERS.get(kind)
         if kind == _GET_CHALLENGE and self._state.model.settings.challenge == "present":
             handler = _challenge
         if handler is None:
-            raise Refusal(0x6D00 if command.cla in _CLASSES else 0x6E00)
+            raise unknown(command)
         return handler(self._state, command)
 
+    def delivered(self) -> None:
+        """The answer to the last command goes out whole: a payment by air may count now."""
+        contactless.record_answered(self._state)
+
     def pass_over(self) -> None:
-        """Nothing here waits for the very next command."""
+        """A command has come that the chip refuses itself."""
+        self._state.settles = False
 
     def deselect(self) -> None:
         """The transaction ends."""

@@ -1,8 +1,12 @@
-"""All applications of the bank behind one door: the chip's other applications never see them."""
+"""All applications of the bank behind one door: the chip's other applications never see them.
+
+Names and partial names by ref 14 §1, the card manager and applications in personalization by
+ref 04 §7.1 and 15 §2, CARD BLOCK by ref 14 §5.7.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sscard_ic.apdu import Command
 from sscard_ic.profile.financial import FinancialApplication
@@ -30,7 +34,7 @@ class BankApplications:
     An application is made anew where it is selected; everything kept is in the memory.
     """
 
-    __slots__ = ("_current", "_entropy", "_interface", "_name", "registry")
+    __slots__ = ("_current", "_entropy", "_interface", "_name", "_others", "registry")
 
     def __init__(
         self,
@@ -38,8 +42,11 @@ class BankApplications:
         model: FinancialApplication,
         interface: Interface,
         entropy: Callable[[int], bytes],
+        others: Callable[[], Iterable[bytes]] = tuple,
     ) -> None:
+        """``others`` are the names of the chip's other applications."""
         self.registry = Registry(memory, model)
+        self._others = others
         self._interface: Interface = interface
         self._entropy = entropy
         self._name = b""
@@ -94,6 +101,11 @@ class BankApplications:
             raise Refusal(_CONDITIONS)
         return current.process(command)
 
+    def delivered(self) -> None:
+        """The answer to the last command goes out whole."""
+        if isinstance(self._current, DebitApplication):
+            self._current.delivered()
+
     def pass_over(self) -> None:
         """A command has come that the chip refuses itself."""
         if self._current is not None:
@@ -113,10 +125,22 @@ class BankApplications:
         domain = self.registry.model.chip.issuer_domain
         return [domain, *(each.aid for each in self.registry.installed())]
 
+    def _covers_another(self, name: bytes) -> bool:
+        """Whether a SELECT for another application of the chip could find ``name``, or the reverse.
+
+        The name of the PSE alone may be the MF's, too (ref 14 §1).
+        """
+        double = self.registry.model.pse
+        return any(
+            other.startswith(name) or name.startswith(other)
+            for other in self._others()
+            if other and not other == name == double
+        )
+
     def _application(self, aid: bytes) -> Application:
         installed = self.registry.find(aid)
         if installed is None:
-            return CardManager(self.registry, self._entropy)
+            return CardManager(self.registry, self._entropy, self._covers_another)
         if not installed.store.issued:
             return PersoApplication(installed, self.registry, self._entropy)
         return self._issued(installed)
@@ -130,15 +154,19 @@ class BankApplications:
 
 
 def bank_of(
-    memory: Memory, interface: Interface, entropy: Callable[[int], bytes]
+    memory: Memory,
+    interface: Interface,
+    entropy: Callable[[int], bytes],
+    others: Callable[[], Iterable[bytes]] = tuple,
 ) -> BankApplications | None:
     """The bank's part of the chip in ``memory``; None on a chip without one.
 
-    Raises :class:`InputError` when it is damaged.
+    ``others`` are the names of the chip's other applications. Raises
+    :class:`InputError` when it is damaged.
     """
     model = model_of(memory)
     if model is None:
         return None
-    bank = BankApplications(memory, model, interface, entropy)
+    bank = BankApplications(memory, model, interface, entropy, others)
     bank.registry.check()
     return bank

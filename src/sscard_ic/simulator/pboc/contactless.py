@@ -21,27 +21,28 @@ from sscard_ic.simulator.pboc.state import DebitState
 from sscard_ic.simulator.pboc.stored import Counter
 
 _CONDITIONS = 0x6985
+_TOLD_IN_PAYMENTS = 1
+"""Personalized value of 9F5D that wants it in answers, not only by GET DATA (ref 14 §2.1)."""
 _SIGNATURE_ROOM = 128
 """Bytes of the longest 9F4B that goes with the answer to GPO: a key of 1024 bits."""
 _VERSION_3 = bytes.fromhex("0030")
 """9F08 of the first application version that knows fDDA 01."""
 
 
-def wants_debit(state: DebitState, values: Mapping[int, bytes]) -> bool:
-    """Whether a GPO by air asks for the commands of the contact face (ref 14 §9.1)."""
-    asked = Ttq.CONTACTLESS_PBOC in _qualifiers(values)
+def wants_debit(state: DebitState) -> bool:
+    """Whether a GPO by air, once told, asks for the commands of the contacts (ref 14 §9.1)."""
+    asked = Ttq.CONTACTLESS_PBOC in state.qualifiers
     return asked and state.model.settings.contactless_debit
 
 
-def process(state: DebitState, values: Mapping[int, bytes]) -> bytes:
-    """Answer to GPO for the PDOL ``values``: template 77 with TC, ARQC or AAC.
+def process(state: DebitState) -> bytes:
+    """Answer to a GPO, its values told: template 77 with TC, ARQC or AAC.
 
     What an interrupted payment changed has been taken back. Refuses 6985 where TTQ b1.6 is
     missing, or where the rules end the payment.
     """
-    if Ttq.QPBOC not in _qualifiers(values):
+    if Ttq.QPBOC not in state.qualifiers:
         raise Refusal(_CONDITIONS)
-    state.terminal = dict(values)
     locator = state.begin("contactless", state.algorithm_for("contactless"))
     state.stage, state.locator, state.long_objects = "selected", b"", {}
     decision = decide(state)
@@ -52,14 +53,19 @@ def process(state: DebitState, values: Mapping[int, bytes]) -> bytes:
 
 
 def record_read(state: DebitState, sfi: int, number: int) -> None:
-    """Call before a record is answered: the last one of the AFL makes a payment count."""
-    if state.path != "contactless" or state.stage != "finished" or not state.locator:
+    """Call before a record is answered: the last one of the AFL may make a payment count."""
+    paying = state.path == "contactless" and state.stage == "finished" and bool(state.locator)
+    state.settles = paying and (sfi, number) == _last(state.locator)
+
+
+def record_answered(state: DebitState) -> None:
+    """Call when an answer goes out whole and with 9000: the last record makes a payment count."""
+    if not state.settles:
         return
-    if (sfi, number) == _last(state.locator):
-        state.locator = b""
-        interrupted.settle(state.store)
-        if CardProcessing.LOG_OFFLINE in processing(state.store):
-            logs.log_transaction(state)
+    state.settles, state.locator = False, b""
+    interrupted.settle(state.store)
+    if CardProcessing.LOG_OFFLINE in processing(state.store):
+        logs.log_transaction(state)
 
 
 def extra(state: DebitState, sfi: int, number: int, record: bytes) -> bytes:
@@ -87,12 +93,13 @@ def extra(state: DebitState, sfi: int, number: int, record: bytes) -> bytes:
 
 def _approve(state: DebitState, decision: Decision, locator: bytes) -> bytes:
     """TC (ref 14 §9.6, §9.8)."""
-    last = _last(locator)
+    *_, (sfi, number, counted) = _entries(locator)
+    last = sfi, number
     qualifiers = _card_qualifiers(state, decision)
     cryptogram = _cryptogram(state, decision)
-    signature = _sign(state, qualifiers, last) if Aip.DDA in state.aip else b""
-    _count(state, decision, kept=True)
-    state.locator = locator
+    signature = b""
+    if Aip.DDA in state.aip:
+        signature = _sign(state, qualifiers, last, signed_last=counted)
     read = {
         each.tag
         for place in _places(locator)
@@ -102,28 +109,31 @@ def _approve(state: DebitState, decision: Decision, locator: bytes) -> bytes:
     objects |= {0x9F36: state.atc.to_bytes(2, "big"), 0x9F26: cryptogram}
     objects[0x9F10] = state.answered_issuer_data(discretionary=False)
     objects |= {tag: state.find(tag) or b"" for tag in (0x57, 0x5F34) if tag not in read}
-    late = {0x9F4B: signature, 0x9F5D: _available(state)}
+    late = {0x9F4B: signature, 0x9F5D: _available(state, decision)}
     if len(signature) > _SIGNATURE_ROOM:
         state.long_objects = {tag: value for tag, value in late.items() if value}
         late = {}
     objects |= {0x9F4B: late.get(0x9F4B, b""), 0x9F6C: qualifiers}
     objects[0x9F5D] = late.get(0x9F5D, b"")
+    _count(state, decision, kept=True)
+    state.locator = locator
     return _template(objects)
 
 
 def _go_online(state: DebitState, decision: Decision, locator: bytes) -> bytes:
     """ARQC (ref 14 §9.7); a prepaid card pays already, or declines."""
     options = processing(state.store)
-    terminal = _qualifiers(state.terminal)
-    if CardProcessing.PREFER_CONTACT_ONLINE in options and Ttq.CONTACT_PBOC in terminal:
+    contacts = Ttq.CONTACT_PBOC in state.qualifiers
+    if CardProcessing.PREFER_CONTACT_ONLINE in options and contacts:
         raise Refusal(_CONDITIONS)
     decision = decide_prepaid(state, decision)
     if decision.kind is Kind.AAC:
         return _without_records(state, decision, locator)
+    answer = _without_records(state, decision, locator)
     _count(state, decision, kept=False)
     if CardProcessing.NEW_CARD in options:
         state.store.last_online = state.atc
-    return _without_records(state, decision, locator)
+    return answer
 
 
 def _without_records(state: DebitState, decision: Decision, locator: bytes) -> bytes:
@@ -135,11 +145,13 @@ def _without_records(state: DebitState, decision: Decision, locator: bytes) -> b
     objects = {0x82: int(state.aip).to_bytes(2, "big")}
     objects[0x94] = locator if settings.online_locator == "present" else b""
     objects |= {0x9F36: state.atc.to_bytes(2, "big"), 0x57: state.find(0x57) or b""}
-    objects[0x9F10] = state.answered_issuer_data(discretionary=online)
+    objects[0x9F10] = state.answered_issuer_data(
+        discretionary=online, spent=decision.spent, accumulated=decision.accumulated
+    )
     objects[0x9F26] = cryptogram
     objects[0x9F63] = (element(0x9F63) or b"") if settings.product_information else b""
     objects |= {0x5F34: state.find(0x5F34) or b"", 0x9F6C: _card_qualifiers(state, decision)}
-    objects[0x9F5D] = _available(state) if state.has_currency or not online else b""
+    objects[0x9F5D] = _available(state, decision) if state.has_currency or not online else b""
     objects[0x5F20] = element(0x5F20) or b""
     return _template(objects)
 
@@ -176,40 +188,49 @@ def _card_qualifiers(state: DebitState, decision: Decision) -> bytes:
     return (personalized | decision.qualifiers).to_bytes(len(stored), "big")
 
 
-def _sign(state: DebitState, qualifiers: bytes, last: tuple[int, int]) -> bytes:
-    """9F4B of fDDA 00, or of 01 where terminal and card know it (ref 04 §6.9, 14 §7.6)."""
+def _sign(
+    state: DebitState, qualifiers: bytes, last: tuple[int, int], *, signed_last: bool
+) -> bytes:
+    """9F4B of fDDA 00, or of 01 where terminal and card know it (ref 04 §6.9, 14 §7.6).
+
+    A last record that the issuer signed has no room for 9F69: it stays with version 00.
+    """
     known = (state.find(0x9F08) or b"") >= _VERSION_3
     related = counter = None
-    if known and Ttq.FDDA_01 in _qualifiers(state.terminal):
+    if known and Ttq.FDDA_01 in state.qualifiers and not signed_last:
         capability = state.store.element(0xDF61) or b"\x00"
         related = b"\x01" + state.entropy(4) + (qualifiers or bytes(2)) + capability
-        state.store.put_data(interrupted.AUTHENTICATION, bytes(last) + related)
         counter = state.atc if state.model.settings.fdda_counter else None
     terminal = fast_terminal_data(state.terminal, related, counter)
-    return offline.dynamic_signature(state, dynamic_number(state.atc), terminal)
+    signature = offline.dynamic_signature(state, dynamic_number(state.atc), terminal)
+    if related is not None:
+        state.store.put_data(interrupted.AUTHENTICATION, bytes(last) + related)
+    return signature
 
 
-def _available(state: DebitState) -> bytes:
-    """9F5D, where it was personalized above 0 and 9F68 wants it; else empty."""
+def _available(state: DebitState, decision: Decision) -> bytes:
+    """9F5D after this answer, where it was personalized as 1 and 9F68 wants it; else empty."""
     wanted = CardProcessing.RETURN_AVAILABLE_AMOUNT in processing(state.store)
-    if not wanted or not state.amount_of(0x9F5D):
+    if not wanted or state.amount_of(0x9F5D) != _TOLD_IN_PAYMENTS:
         return b""
-    return amount(available(state.store, state.purse))
-
-
-def _qualifiers(values: Mapping[int, bytes]) -> Ttq:
-    return Ttq(int.from_bytes(values.get(0x9F66, b"").ljust(4, b"\x00")[:4], "big"))
+    left = available(state.store, state.purse, decision.spent, decision.accumulated)
+    return amount(left)
 
 
 # Records
 
 
-def _places(locator: bytes) -> list[tuple[int, int]]:
-    """SFI and number of the records of an AFL; refuses 6985 for one that leads nowhere."""
+def _entries(locator: bytes) -> list[tuple[int, int, bool]]:
+    """SFI, number, whether it is signed, of the records of an AFL; refuses 6985 for a wrong one."""
     try:
-        return [(sfi, number) for sfi, number, _ in records(parse_locator(locator))]
+        return list(records(parse_locator(locator)))
     except TlvError as error:
         raise Refusal(_CONDITIONS) from error
+
+
+def _places(locator: bytes) -> list[tuple[int, int]]:
+    """SFI and number of the records of an AFL."""
+    return [(sfi, number) for sfi, number, _ in _entries(locator)]
 
 
 def _last(locator: bytes) -> tuple[int, int]:

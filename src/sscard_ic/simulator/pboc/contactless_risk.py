@@ -45,9 +45,8 @@ class Payment:
     def of(cls, state: DebitState) -> Payment:
         """The payment that GPO tells."""
         store = state.store
-        qualifiers = Ttq(int.from_bytes(state.told(0x9F66, 4)[:4].ljust(4, b"\x00"), "big"))
         purse = purse_of(store, state.model.settings, state.told(0x5F2A, 2))
-        return cls(state, state.amount, qualifiers, processing(store), purse)
+        return cls(state, state.amount, state.qualifiers, processing(store), purse)
 
     @property
     def new_card(self) -> bool:
@@ -124,7 +123,10 @@ def decide_prepaid(state: DebitState, decision: Decision) -> Decision:
 
 
 def _before_offline_terminal(payment: Payment) -> Decision:
-    """An amount of 0 needs the issuer, and an offline payment in another currency the option."""
+    """An amount of 0 needs the issuer; the option of 9F68 for other currencies is not asked here.
+
+    Ref 14 §9.4 #2, #5 and §9.5 go by the counter alone.
+    """
     if payment.new_card and CardProcessing.NEW_CARD_OFFLINE_DECLINE in payment.options:
         return Decision(Kind.AAC)
     if payment.pin_exhausted:
@@ -134,7 +136,7 @@ def _before_offline_terminal(payment: Payment) -> Decision:
         if not payment.signature:
             raise Refusal(_CONDITIONS)
         qualifiers = Ctq.SIGNATURE
-    if payment.amount == 0 or not _allowed_offline(payment):
+    if payment.amount == 0:
         return Decision(Kind.AAC, qualifiers)
     return _spend(payment, qualifiers, Kind.AAC)
 
@@ -152,13 +154,10 @@ def _before_online_terminal(payment: Payment) -> Decision:
     if payment.pin_exhausted:
         results |= Cvr.PIN_TRIES_EXCEEDED
     wanted = Ttq.CRYPTOGRAM_REQUIRED in payment.terminal or payment.amount == 0
-    if wanted or results or not _allowed_offline(payment):
+    offline = CardProcessing.OTHER_CURRENCY_OFFLINE in payment.options
+    if wanted or results or (payment.purse is None and not offline):
         return Decision(Kind.ARQC, qualifiers, results)
     return _spend(payment, qualifiers, Kind.ARQC)
-
-
-def _allowed_offline(payment: Payment) -> bool:
-    return payment.purse is not None or CardProcessing.OTHER_CURRENCY_OFFLINE in payment.options
 
 
 def _spend(payment: Payment, qualifiers: int, otherwise: Kind) -> Decision:

@@ -15,8 +15,10 @@ Handler = Callable[[bytes], None]
 UNKNOWN, WRONG, INCOMPLETE = 0x6A88, 0x6A80, 0x6A86
 _COMPLETION = 0x7FFF
 """A group that may come last; no application of the bank needs it (ref 15 §2.4)."""
-_LAST_TEMPLATE_FILE = 0x0A
+LAST_TEMPLATE_FILE = 0x0A
 """Records of files up to this one are templates 70 (ref 15 §3.3)."""
+_LONGEST_RECORD = 254
+"""Ref 14 §7.1."""
 _RECORD, _FCI, _NAME, _PROPRIETARY = 0x70, 0x6F, 0x84, 0xA5
 
 
@@ -57,7 +59,9 @@ class Contents:
             raise Refusal(INCOMPLETE)
 
     def _put_record(self, sfi: int, number: int, value: bytes) -> None:
-        if sfi <= _LAST_TEMPLATE_FILE:
+        if len(value) > _LONGEST_RECORD:
+            raise Refusal(WRONG)
+        if sfi <= LAST_TEMPLATE_FILE:
             content = objects(value)
             if len(content) != 1 or content[0].tag != _RECORD:
                 raise Refusal(WRONG)

@@ -1,8 +1,13 @@
-"""GENERATE AC: what the card answers with, and what that leaves behind (ref 14 §5.4, §5.6)."""
+"""GENERATE AC: what the card answers with, and what that leaves behind (ref 14 §5.4, §5.6).
+
+The decision changes nothing that is kept; what it leaves behind happens once the answer is made.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sscard_ic.apdu import Command
 from sscard_ic.codec.pboc.bits import (
@@ -14,12 +19,12 @@ from sscard_ic.codec.pboc.bits import (
     Reason,
 )
 from sscard_ic.codec.pboc.dol import Dol
-from sscard_ic.codec.pboc.elements import number
 from sscard_ic.codec.tlv import encode_ber
 from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.pboc import counters, logs, offline, risk
 from sscard_ic.simulator.pboc.state import DebitState
 
+_CURRENCY = 0x5F2A
 _CONDITIONS = 0x6985
 _PARAMETERS = 0x6A86
 _KIND_SHIFT = 6
@@ -30,6 +35,8 @@ _APPROVED = (b"00", b"10", b"11", b"01", b"02")
 """Response codes of approvals and referrals."""
 _MANDATORY = 0x80
 """9F56: the issuer has to be authenticated."""
+Effect = Callable[[DebitState], None]
+"""Something that a cryptogram leaves behind."""
 _LIVE = (0x95, 0x9B, 0x9F37)
 """What may change between GPO and GENERATE AC."""
 
@@ -39,6 +46,7 @@ class Outcome:
     """What a GENERATE AC ends in."""
 
     kind: Kind
+    effects: tuple[Effect, ...] = ()
     advice: bool = False
     reason: Reason = Reason.NONE
 
@@ -51,97 +59,103 @@ class Outcome:
 def generate(state: DebitState, command: Command) -> bytes:
     """GENERATE AC, the first or the second one of the transaction.
 
-    Refuses 6A86 (P1 P2), 6985 (before GPO, or when the last cryptogram is there), or the length
-    error of the settings.
+    Refuses 6A86 (P1 P2), 6985 (before GPO, or when the last cryptogram is there; a key that is
+    missing), or the length error of the settings. What is refused leaves nothing behind.
     """
     if command.p2 or command.p1 >> _KIND_SHIFT not in list(Kind):
         raise Refusal(_PARAMETERS)
     asked, combined = Kind(command.p1 >> _KIND_SHIFT), bool(command.p1 & _COMBINED)
     combined = combined and Aip.CDA in state.aip and offline.has_key(state)
-    if state.stage == "initiated":
-        return _first(state, asked, command.data, combined)
-    if state.stage == "online":
-        return _second(state, asked, command.data, combined)
-    raise Refusal(_CONDITIONS)
+    steps = {"initiated": _first, "online": _second}
+    step = steps.get(state.stage)
+    if step is None:
+        raise Refusal(_CONDITIONS)
+    before = state.cvr, state.terminal, state.generate_data
+    try:
+        return step(state, asked, command.data, combined)
+    except Refusal:
+        state.cvr, state.terminal, state.generate_data = before
+        raise
 
 
 # The first one
 
 
 def _first(state: DebitState, asked: Kind, data: bytes, combined: bool) -> bytes:
-    wanted = state.list_of(0x8C)
-    values = _split(state, wanted, data)
-    state.key("cryptogram")
-    unchanged = all(
-        state.terminal.get(tag, value) == value for tag, value in values.items() if tag not in _LIVE
-    )
-    state.terminal |= values
+    values = _split(state, state.list_of(0x8C), data)
+    altered = {
+        tag
+        for tag, value in values.items()
+        if tag not in _LIVE and state.terminal.get(tag, value) != value
+    }
+    state.terminal = state.terminal | values
     state.generate_data = data
-    if state.path == "cash":
-        outcome = Outcome(_decide_cash(state, asked, unchanged))
-    else:
-        outcome = _decide(state, asked)
-    signed = combined and outcome.kind is not Kind.AAC
-    if signed:
-        state.cvr |= Cvr.DDA_PERFORMED
+    cash = state.path == "cash"
+    outcome = _decide_cash(state, asked, altered) if cash else _decide(state, asked)
     state.note_kinds(outcome.kind)
-    state.cryptogram = state.compute_cryptogram(state.terminal)
-    if outcome.kind is Kind.ARQC:
-        state.store.put_flag("online_pending", True)
-    if outcome.kind is Kind.TC:
-        _keep_approved(state)
+    spent = state.amount if cash and outcome.kind is Kind.TC else 0
+    told = outcome.kind is Kind.ARQC or (cash and outcome.kind is Kind.TC)
+    cryptogram, answer = _answer(state, outcome, combined, discretionary=told, spent=spent)
+    state.cryptogram = cryptogram
     state.stage = "online" if outcome.kind is Kind.ARQC else "finished"
-    told = outcome.kind is Kind.ARQC or (state.path == "cash" and outcome.kind is Kind.TC)
-    return _answer(state, outcome, signed, discretionary=told)
+    return _leave(state, outcome, answer)
 
 
 def _decide(state: DebitState, asked: Kind) -> Outcome:
-    """Debit: what the terminal asks for, the card's checks, and a block (ref 14 §5.4)."""
+    """Debit: what the terminal asks for, the card's checks, and a block (ref 14 §5.4).
+
+    An amount that is no number cannot be checked against any limit: it is declined.
+    """
     verdict = risk.check_first(state)
-    if asked is Kind.AAC or verdict.decline or state.blocked:
-        return _decline_offline(state)
-    return Outcome(Kind.ARQC if asked is Kind.ARQC or verdict.online else Kind.TC)
+    blocks: tuple[Effect, ...] = (_block,) if verdict.block else ()
+    if asked is Kind.AAC or verdict.decline or state.blocked or not state.has_amount:
+        return _decline_offline(state, blocks)
+    if asked is Kind.ARQC or verdict.online:
+        return Outcome(Kind.ARQC, (*blocks, partial(_note_pending, pending=True)))
+    return Outcome(
+        Kind.TC,
+        (
+            *blocks,
+            partial(_note_pending, pending=False),
+            counters.count_abroad,
+            counters.count_amounts,
+            logs.log_transaction,
+        ),
+    )
 
 
-def _decide_cash(state: DebitState, asked: Kind, unchanged: bool) -> Kind:
-    """Electronic cash: as the terminal asks, within balance and limit (ref 14 §8.1)."""
+def _decide_cash(state: DebitState, asked: Kind, altered: set[int]) -> Outcome:
+    """Electronic cash: as the terminal asks, within balance and limit (ref 14 §8.1).
+
+    ``altered`` are the objects that differ from those of GPO: another currency is declined, since
+    GPO chose the purse, other values where the settings say so.
+    """
     risk.note_last_failures(state)
-    affordable = _affordable(state) and (unchanged or not state.model.settings.cash_integrity)
-    if state.blocked or (asked is Kind.TC and not affordable):
+    sound = not (altered and state.model.settings.cash_integrity)
+    unaffordable = asked is Kind.TC and not (sound and _affordable(state))
+    if state.blocked or unaffordable or _CURRENCY in altered:
         asked = Kind.AAC
-    if asked is Kind.AAC:
-        counters.note_failures(state)
-    return asked
+    effects: dict[Kind, tuple[Effect, ...]] = {
+        Kind.AAC: (counters.note_failures,),
+        Kind.ARQC: (partial(_note_pending, pending=True),),
+        Kind.TC: (counters.spend, logs.log_transaction),
+    }
+    return Outcome(asked, effects[asked])
 
 
 def _affordable(state: DebitState) -> bool:
     balance, single = state.amount_of(state.purse.balance) or 0, state.amount_of(state.purse.single)
-    try:
-        amount = number(state.told(0x9F02, 6))
-    except ValueError:
-        return False
-    return amount <= balance and (single is None or amount <= single)
+    amount = state.amount
+    return state.has_amount and amount <= balance and (single is None or amount <= single)
 
 
-def _keep_approved(state: DebitState) -> None:
-    """The effects of an approval without the issuer, before it is answered."""
-    if state.path == "cash":
-        counters.spend(state)
-    else:
-        state.store.put_flag("online_pending", False)
-        counters.count_abroad(state)
-        counters.count_amounts(state)
-    logs.log_transaction(state)
-
-
-def _decline_offline(state: DebitState) -> Outcome:
+def _decline_offline(state: DebitState, effects: tuple[Effect, ...] = ()) -> Outcome:
     """AAC without the issuer, with its effects (ref 14 §5.4, §5.6.3)."""
-    counters.note_failures(state)
-    counters.count_abroad(state)
+    effects = (*effects, counters.note_failures, counters.count_abroad)
     action = risk.default_action(state)
     if state.pin_exhausted and Ada.PIN_EXCEEDED_ADVICE in action:
-        return Outcome(Kind.AAC, True, Reason.PIN_TRIES_EXCEEDED)
-    return Outcome(Kind.AAC, Ada.DECLINED_ADVICE in action)
+        return Outcome(Kind.AAC, effects, True, Reason.PIN_TRIES_EXCEEDED)
+    return Outcome(Kind.AAC, effects, Ada.DECLINED_ADVICE in action)
 
 
 # The second one
@@ -152,8 +166,7 @@ def _second(state: DebitState, asked: Kind, data: bytes, combined: bool) -> byte
         if state.model.settings.second_arqc == "refuse":
             raise Refusal(_CONDITIONS)
         asked = Kind.AAC
-    wanted = state.list_of(0x8D)
-    state.terminal |= _split(state, wanted, data)
+    state.terminal = state.terminal | _split(state, state.list_of(0x8D), data)
     state.generate_data += data
     code = state.response_code
     if code is None:
@@ -164,54 +177,47 @@ def _second(state: DebitState, asked: Kind, data: bytes, combined: bool) -> byte
         outcome = _approved_online(state)
     else:
         outcome = _declined_online(state)
-    signed = combined and outcome.kind is Kind.TC
-    if signed:
-        state.cvr |= Cvr.DDA_PERFORMED
     state.note_kinds(Kind.ARQC, outcome.kind)
+    _, answer = _answer(state, outcome, combined, discretionary=False)
     state.stage = "finished"
-    return _answer(state, outcome, signed, discretionary=False)
+    return _leave(state, outcome, answer)
 
 
 def _unable_online(state: DebitState, asked: Kind) -> Outcome:
     """ref 14 §5.6.3."""
-    if risk.check_offline(state) or asked is not Kind.TC:
+    if risk.check_offline(state) or asked is not Kind.TC or not state.has_amount:
         return _decline_offline(state)
-    counters.count_abroad(state)
-    counters.count_amounts(state)
-    logs.log_transaction(state)
-    return Outcome(Kind.TC)
+    effects = (counters.count_abroad, counters.count_amounts, logs.log_transaction)
+    return Outcome(Kind.TC, effects)
 
 
 def _declined_online(state: DebitState) -> Outcome:
     """ref 14 §5.6.1."""
     if _note_issuer(state):
-        counters.clear_flags(state)
-    elif _is_missing(state):
-        state.store.put_flag("issuer_authentication_failed", True)
-    return Outcome(Kind.AAC)
+        return Outcome(Kind.AAC, (counters.clear_flags,))
+    return Outcome(Kind.AAC, (_note_missing,) if _is_missing(state) else ())
 
 
 def _approved_online(state: DebitState) -> Outcome:
     """ref 14 §5.6.2."""
     action = risk.default_action(state)
+    effects: tuple[Effect, ...] = ()
     if _note_issuer(state):
-        counters.clear_flags(state)
-        counters.clear_totals(state)
+        effects = (counters.clear_flags, counters.clear_totals)
     elif _is_missing(state):
-        state.store.put_flag("issuer_authentication_failed", True)
+        effects = (_note_missing,)
         if Ada.ISSUER_MISSING_DECLINE in action:
-            return _decline_unproved(action)
+            return _decline_unproved(action, effects)
     elif Ada.ISSUER_FAILED_DECLINE in action:
-        return _decline_unproved(action)
-    logs.log_transaction(state)
-    return Outcome(Kind.TC)
+        return _decline_unproved(action, effects)
+    return Outcome(Kind.TC, (*effects, logs.log_transaction))
 
 
-def _decline_unproved(action: Ada) -> Outcome:
+def _decline_unproved(action: Ada, effects: tuple[Effect, ...]) -> Outcome:
     """The issuer approved, but was not authenticated."""
     if Ada.ISSUER_DECLINE_ADVICE in action:
-        return Outcome(Kind.AAC, True, Reason.ISSUER_AUTHENTICATION_FAILED)
-    return Outcome(Kind.AAC)
+        return Outcome(Kind.AAC, effects, True, Reason.ISSUER_AUTHENTICATION_FAILED)
+    return Outcome(Kind.AAC, effects)
 
 
 def _note_issuer(state: DebitState) -> bool:
@@ -242,11 +248,39 @@ def _split(state: DebitState, wanted: Dol, data: bytes) -> dict[int, bytes]:
     return wanted.split(data)
 
 
-def _answer(state: DebitState, outcome: Outcome, signed: bool, *, discretionary: bool) -> bytes:
-    """Template 80 with CID, ATC, cryptogram, issuer data; template 77 where they are signed."""
-    cryptogram = state.compute_cryptogram(state.terminal)
-    issuer_data = state.answered_issuer_data(discretionary=discretionary)
+def _answer(
+    state: DebitState, outcome: Outcome, combined: bool, *, discretionary: bool, spent: int = 0
+) -> tuple[bytes, bytes]:
+    """The cryptogram, and the answer with it: template 80; 77 where the card signs it (CDA).
+
+    Both hold CID, ATC, cryptogram, issuer data; ``spent`` is what the balance will lose.
+    """
+    signed = combined and outcome.kind is not Kind.AAC
     if signed:
-        return offline.combined_answer(state, outcome.cid, cryptogram, issuer_data)
+        state.cvr |= Cvr.DDA_PERFORMED
+    cryptogram = state.compute_cryptogram(state.terminal)
+    issuer_data = state.answered_issuer_data(discretionary=discretionary, spent=spent)
+    if signed:
+        return cryptogram, offline.combined_answer(state, outcome.cid, cryptogram, issuer_data)
     counter = state.atc.to_bytes(2, "big")
-    return encode_ber(0x80, bytes((outcome.cid,)), counter, cryptogram, issuer_data)
+    answer = encode_ber(0x80, bytes((outcome.cid,)), counter, cryptogram, issuer_data)
+    return cryptogram, answer
+
+
+def _leave(state: DebitState, outcome: Outcome, answer: bytes) -> bytes:
+    """``answer``, once everything has happened that it leaves behind."""
+    for effect in outcome.effects:
+        effect(state)
+    return answer
+
+
+def _note_pending(state: DebitState, *, pending: bool) -> None:
+    state.store.put_flag("online_pending", pending)
+
+
+def _note_missing(state: DebitState) -> None:
+    state.store.put_flag("issuer_authentication_failed", True)
+
+
+def _block(state: DebitState) -> None:
+    state.store.block()

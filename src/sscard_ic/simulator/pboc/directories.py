@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from sscard_ic.apdu import Command
 from sscard_ic.codec.tlv import encode_ber
-from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.card import Interface
+from sscard_ic.simulator.pboc.common import no_record, unknown, wanted_record
 from sscard_ic.simulator.pboc.stored import StoredApplication
 
 _READ_RECORD = (0x00, 0xB2)
-_CLASSES = (0x00, 0x04, 0x80, 0x84)
-_BY_NUMBER = 0x04
-_LAST_FILE = 0x1E
 
 
 class DirectoryApplication:
@@ -41,15 +38,11 @@ class DirectoryApplication:
     def process(self, command: Command) -> bytes:
         """READ RECORD; 6A83 ends the list, 6A82 where there is no such file."""
         if (command.cla, command.ins) != _READ_RECORD:
-            raise Refusal(0x6D00 if command.cla in _CLASSES else 0x6E00)
-        sfi, reference = command.p2 >> 3, command.p2 & 0x07
-        if reference != _BY_NUMBER or not command.p1 or not 1 <= sfi <= _LAST_FILE:
-            raise Refusal(0x6A86)
-        if command.data:
-            raise Refusal(0x6700)
-        record = self._store.record(sfi, command.p1)
+            raise unknown(command)
+        sfi, number = wanted_record(command)
+        record = self._store.record(sfi, number)
         if record is None:
-            raise Refusal(0x6A83 if self._store.has_file(sfi) else 0x6A82)
+            raise no_record(self._store, sfi)
         return record
 
     def pass_over(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sscard_ic.apdu import Command
-from sscard_ic.codec.pboc.groups import DataGroup, whole_length
+from sscard_ic.codec.pboc.groups import DataGroup, leading_groups
 from sscard_ic.profile.financial import FinancialApplication
 from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.pboc.contents import Contents
@@ -25,7 +25,15 @@ class Intake:
     a group that was under way begins anew.
     """
 
-    __slots__ = ("_begun", "_by_number", "_contents", "_decipher", "_due", "_enciphered")
+    __slots__ = (
+        "_begun",
+        "_by_number",
+        "_contents",
+        "_decipher",
+        "_due",
+        "_enciphered",
+        "_open",
+    )
 
     def __init__(
         self,
@@ -39,6 +47,8 @@ class Intake:
             else PaymentContents(installed.debit, installed.aid, model)
         )
         self._by_number = model.chip.enciphered_groups == "number"
+        self._open = (model.numbers.check_3des, model.numbers.check_sm4)
+        """Check values, which tell nothing, may come in clear under any number."""
         self._decipher = decipher
         self._due = 0
         self._begun = b""
@@ -72,13 +82,17 @@ class Intake:
         return last
 
     def _store(self, data: bytes, enciphered: bool) -> bytes:
-        """Store every whole group of ``data``; what is left over."""
-        at = 0
-        while (head := whole_length(data, at)) is not None and at + sum(head) <= len(data):
-            start = at + head[0]
-            number = int.from_bytes(data[at : at + 2], "big")
-            value = data[start : start + head[1]]
-            secret = number >> 8 & 0xF0 == _SECRET if self._by_number else enciphered
-            self._contents.store(DataGroup(number, self._decipher(value) if secret else value))
-            at = start + head[1]
-        return data[at:]
+        """Store every whole group of ``data``; what is left over.
+
+        Where P1 tells what is enciphered, keys and PIN in clear are refused 6A80.
+        """
+        groups, rest = leading_groups(data)
+        for group in groups:
+            secret = group.number >> 8 & 0xF0 == _SECRET
+            if not self._by_number:
+                if secret and not enciphered and group.number not in self._open:
+                    raise Refusal(_CONTENT)
+                secret = enciphered
+            value = self._decipher(group.value) if secret else group.value
+            self._contents.store(DataGroup(group.number, value))
+        return rest

@@ -9,9 +9,9 @@ from sscard_ic.apdu.globalplatform import Installation
 from sscard_ic.codec.tlv import TlvError, encode_ber, parse_ber
 from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.pboc.channel import CardChannel
+from sscard_ic.simulator.pboc.common import unknown
 from sscard_ic.simulator.pboc.registry import Installed, Module, Registry
 
-_CLASSES = (0x00, 0x80, 0x84)
 _INSTALL_AND_SELECTABLE = 0x0C
 _CONFIRMED = b"\x00"
 """Length of the confirmation that nobody asked for."""
@@ -20,6 +20,10 @@ _SECURED_STATE, _LOADED = 0x0F, 0x01
 _SELECTABLE, _PERSONALIZED, _LOCKED = 0x07, 0x0F, 0x80
 """Life cycle states in GET STATUS."""
 _DOMAIN_PRIVILEGES = 0x9E
+_NEXT = 0x01
+"""P2 of GET STATUS: go on with the list."""
+_MORE = 0x6310
+_LONGEST_ANSWER = 256
 _PARAMETERS = 0xC9
 """Install parameters; what is in them is the maker's own business (ref 04 §7.9)."""
 
@@ -27,11 +31,20 @@ _PARAMETERS = 0xC9
 class CardManager:
     """The issuer security domain."""
 
-    __slots__ = ("_channel", "_registry")
+    __slots__ = ("_channel", "_registry", "_taken", "_unlisted")
 
-    def __init__(self, registry: Registry, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        entropy: Callable[[int], bytes],
+        taken: Callable[[bytes], bool] = lambda name: False,
+    ) -> None:
+        """``taken``: whether a name would cover one of the chip's other applications."""
         self._registry = registry
         self._channel = CardChannel(registry, entropy)
+        self._taken = taken
+        self._unlisted: list[bytes] = []
+        """Entries that the last GET STATUS had no room for."""
 
     def select(self, name: bytes, following: bool) -> bytes | None:
         """SELECT by its AID or the beginning; a channel ends."""
@@ -52,15 +65,19 @@ class CardManager:
         handlers = {0xE6: self._install, 0xE4: self._delete, 0xF2: self._status}
         handler = handlers.get(command.ins)
         if handler is None or command.cla not in (0x80, 0x84):
-            raise Refusal(0x6D00 if command.cla in _CLASSES else 0x6E00)
-        return handler(self._channel.unwrap(command))
+            raise unknown(command)
+        unwrapped = self._channel.unwrap(command)
+        if handler != self._status:
+            self._unlisted = []
+        return handler(unwrapped)
 
     def pass_over(self) -> None:
         """Nothing here waits for the very next command."""
 
     def deselect(self) -> None:
-        """The channel ends."""
+        """The channel ends, and a list under way."""
         self._channel.close()
+        self._unlisted = []
 
     def reset(self) -> None:
         """The channel ends."""
@@ -70,7 +87,7 @@ class CardManager:
         """INSTALL [for install and make selectable] (ref 04 §7.9).
 
         Refuses 6A86 for another form, 6A80 for wrong fields, 6A88 for a package or module that the
-        chip has not, 6985 for an AID that is there already.
+        chip has not, 6985 for an AID that is there already, or covers another application's name.
         """
         if (command.p1, command.p2) != (_INSTALL_AND_SELECTABLE, 0):
             raise Refusal(0x6A86)
@@ -90,7 +107,8 @@ class CardManager:
         if wanted.package != chip.package or module is None:
             raise Refusal(0x6A88)
         aid = wanted.instance
-        if aid == chip.issuer_domain or self._registry.find(aid) is not None:
+        known = aid == chip.issuer_domain or self._registry.find(aid) is not None
+        if known or self._taken(aid):
             raise Refusal(0x6985)
         self._registry.install(aid, module, wanted.privileges)
         return _CONFIRMED
@@ -112,7 +130,8 @@ class CardManager:
     def _status(self, command: Command) -> bytes:
         """GET STATUS of P1: AID, life cycle, privileges, each AID after its length.
 
-        A name in 4F picks those that begin so. Refuses 6A86, 6A80, and 6A88 when there is none.
+        A name in 4F picks those that begin so. 6310 tells that there are more, which P2 = 01 asks
+        for. Refuses 6A86, 6A80, 6A88 when there is none, 6985 when nothing is left to go on with.
         """
         kinds = {
             _DOMAIN: self._domain,
@@ -121,14 +140,24 @@ class CardManager:
             _WITH_MODULES: self._modules,
         }
         entries = kinds.get(command.p1)
-        if entries is None or command.p2:
+        if entries is None or command.p2 not in (0, _NEXT):
             raise Refusal(0x6A86)
         beginning = _named(command.data)
-        answer = b"".join(
-            bytes((len(aid),)) + aid + rest for aid, rest in entries() if aid.startswith(beginning)
-        )
-        if not answer:
-            raise Refusal(0x6A88)
+        listed, self._unlisted = self._unlisted, []
+        if command.p2 != _NEXT:
+            listed = [
+                bytes((len(aid),)) + aid + rest
+                for aid, rest in entries()
+                if aid.startswith(beginning)
+            ]
+        if not listed:
+            raise Refusal(0x6985 if command.p2 == _NEXT else 0x6A88)
+        answer = b""
+        while listed and len(answer) + len(listed[0]) <= _LONGEST_ANSWER:
+            answer += listed.pop(0)
+        if listed:
+            self._unlisted = listed
+            raise Refusal(_MORE, answer)
         return answer
 
     def _domain(self) -> Iterator[tuple[bytes, bytes]]:

@@ -13,7 +13,14 @@ from sscard_ic.codec.tlv import BerTlv, TlvError
 from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.profile.financial import FinancialApplication
 from sscard_ic.simulator.application import Refusal
-from sscard_ic.simulator.pboc.contents import INCOMPLETE, WRONG, Contents, Handler, objects
+from sscard_ic.simulator.pboc.contents import (
+    INCOMPLETE,
+    LAST_TEMPLATE_FILE,
+    WRONG,
+    Contents,
+    Handler,
+    objects,
+)
 from sscard_ic.simulator.pboc.secret_contents import (
     MOST_TRIES,
     SecretContents,
@@ -30,13 +37,24 @@ _COUNTER, _TRIES, _PROFILE, _LOCATOR, _ISSUER = 0x9F36, 0x9F17, 0x82, 0x94, 0x9F
 _UNKNOWN_TAG = 0x6984
 _PATHS: tuple[TransactionPath, ...] = ("contact", "cash", "contactless")
 _ALGORITHMS: tuple[Algorithm, ...] = ("3des", "sm4")
-_ACCEPTED = """
-    9F36 9F58 9F59 9F53 9F72 9F54 9F75 9F79 9F77 9F78 9F6D 9F73 9F5C 9F6B DF71 DF72 DF76 DF77 DF78
-    DF79 DF61 DF62 DF63 9F76 9F57 5F28 9F51 9F42 9F52 9F55 57 5F20 5F34 9F1F 9F6C 9F68 9F67 9F56
-    9F17 9F13 9F4F DF4F 9F5D 9F63
-"""
-_TAGS = frozenset(int(tag, 16) for tag in _ACCEPTED.split())
-"""Objects that internal data may hold (ref 15 §7.2)."""
+_LIST = range(1, 253)
+_LENGTHS: dict[str, range] = {
+    "9F17 9F53 9F55 9F56 9F58 9F59 9F67 9F72 5F34 DF61": range(1, 2),
+    "9F13 9F36 9F42 9F51 9F52 9F57 9F6C 9F76 5F28 DF71": range(2, 3),
+    "9F68 9F73": range(4, 5),
+    "9F54 9F5C 9F5D 9F6B 9F6D 9F75 9F77 9F78 9F79": range(6, 7),
+    "DF62 DF63 DF72 DF76 DF77 DF78 DF79": range(6, 7),
+    "9F63": range(16, 17),
+    "57": range(1, 20),
+    "5F20": range(2, 27),
+    "9F1F 9F4F DF4F": _LIST,
+}
+_OBJECTS = {int(tag, 16): lengths for tags, lengths in _LENGTHS.items() for tag in tags.split()}
+"""Objects that internal data may hold (ref 15 §7.2), and bytes of each (ref 14 §2.1, 15 §3.3,
+04 §3.2-3.3)."""
+_OF_CONTACTS = frozenset({0x57, 0x5A, 0x5F24, 0x8C, 0x8D, 0x9F08})
+"""What terminals must find in records (ref 15 §3.5)."""
+_TRACK = 0x57
 
 
 class PaymentContents(Contents):
@@ -59,17 +77,40 @@ class PaymentContents(Contents):
             super().store(group)
 
     def require_complete(self) -> None:
-        """Refuse 6A86 without FCI, a way with its cryptogram key, or with half of something."""
+        """Refuse 6A86 without FCI, or a way with its key and data, or with half of something.
+
+        Mandatory are the data of ref 15 §3.5; of those that no contactless payment needs only
+        cards with a way of the contacts (ref 14 §9.10).
+        """
         super().require_complete()
         self._secrets.require_complete()
         ways = [
-            algorithm
+            (path, algorithm)
             for path in _PATHS
             for algorithm in _ALGORITHMS
             if self._debit.option(path, algorithm, _PROFILE) is not None
         ]
-        if not ways or any(self._debit.key(way, "cryptogram") is None for way in ways):
+        if not ways or not all(self._has_cryptogram(*way) for way in ways):
             raise Refusal(INCOMPLETE)
+        recorded = self._recorded()
+        if any(path != "contactless" for path, _ in ways):
+            complete = recorded >= _OF_CONTACTS
+        else:
+            complete = _TRACK in recorded or self._debit.element(_TRACK) is not None
+        if not complete:
+            raise Refusal(INCOMPLETE)
+
+    def _has_cryptogram(self, path: TransactionPath, algorithm: Algorithm) -> bool:
+        """Whether a way has its key, and issuer data, be it those of GENERATE AC."""
+        issuer = (self._debit.option(each, algorithm, _ISSUER) for each in (path, "contact"))
+        keyed = self._debit.key(algorithm, "cryptogram") is not None
+        return keyed and any(each is not None for each in issuer)
+
+    def _recorded(self) -> set[int]:
+        """Tags in the templates of the records."""
+        names = list(self._debit.names_of_records())
+        templates = (objects(self._debit.data(name) or b"") for name in names if _is_coded(name))
+        return {each.tag for found in templates for each in found[0].children}
 
     def _open_groups(self) -> Iterator[tuple[int, Handler]]:
         numbers = self.model.numbers
@@ -122,9 +163,9 @@ class PaymentContents(Contents):
         """Data objects; refuses 6984 for an unknown one and 6A80 for a value that cannot be."""
         found = objects(value)
         for each in found:
-            if each.tag not in _TAGS:
+            if each.tag not in _OBJECTS:
                 raise Refusal(_UNKNOWN_TAG)
-            if not _is_fit(each):
+            if not self._is_fit(each):
                 raise Refusal(WRONG)
         for each in found:
             if each.tag == _COUNTER:
@@ -134,6 +175,14 @@ class PaymentContents(Contents):
             else:
                 self._debit.put_element(each.tag, each.value)
 
+    def _is_fit(self, each: BerTlv) -> bool:
+        """Whether the value of an internal object can be: its length, digits, tries."""
+        if len(each.value) not in _OBJECTS[each.tag]:
+            return False
+        if each.tag == _TRIES:
+            return each.value[0] <= (self._debit.pin_limit or MOST_TRIES)
+        return format_of(each.tag) != "n" or each.value.hex().isdecimal()
+
     def _put_tries(self, value: bytes) -> None:
         tries = tries_of(value, self.model.settings.tries_order)
         if tries is None:
@@ -141,13 +190,9 @@ class PaymentContents(Contents):
         self._debit.pin_tries, self._debit.pin_limit = tries
 
 
-def _is_fit(each: BerTlv) -> bool:
-    """Whether the value of an internal object can be: digits, a counter of two bytes, tries."""
-    if each.tag == _COUNTER:
-        return len(each.value) == 2
-    if each.tag == _TRIES:
-        return len(each.value) == 1 and each.value[0] <= MOST_TRIES
-    return format_of(each.tag) != "n" or each.value.hex().isdecimal()
+def _is_coded(name: str) -> bool:
+    """Whether a record, by its name, is of a file whose records are templates 70."""
+    return int(name.split("/")[1], 16) <= LAST_TEMPLATE_FILE
 
 
 def _is_option(each: BerTlv) -> bool:

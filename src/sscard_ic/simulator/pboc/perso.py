@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 from sscard_ic.apdu import Command
 from sscard_ic.codec.tlv import encode_ber
-from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.pboc.channel import CardChannel
+from sscard_ic.simulator.pboc.common import unknown
 from sscard_ic.simulator.pboc.intake import Intake
 from sscard_ic.simulator.pboc.registry import Installed, Registry
 
-_CLASSES = (0x00, 0x80, 0x84)
 _CONDITIONS = 0x6985
 _STORE_DATA = 0xE2
 
@@ -55,7 +54,7 @@ class PersoApplication:
             self._intake = self._new_intake()
             return answer
         if command.ins != _STORE_DATA or command.cla not in (0x80, 0x84):
-            raise Refusal(0x6D00 if command.cla in _CLASSES else 0x6E00)
+            raise unknown(command)
         if self._intake.take(self._channel.unwrap(command, _CONDITIONS)):
             self._installed.store.issue()
             self._channel.close()

@@ -34,10 +34,10 @@ def get_processing_options(state: DebitState, command: Command) -> bytes:
     data = _processing_data(state, wanted, command.data)
     interrupted.take_back(state.store)
     state.processing_data = data
-    state.terminal = values = wanted.split(data)
-    if state.interface == "contactless" and not contactless.wants_debit(state, values):
+    state.terminal = wanted.split(data)
+    if state.interface == "contactless" and not contactless.wants_debit(state):
         state.algorithm = state.algorithm_for("contactless")
-        return contactless.process(state, values)
+        return contactless.process(state)
     path: TransactionPath = "cash" if _pays_cash(state) else "contact"
     locator = state.begin(path, state.algorithm_for(path))
     return encode_ber(0x80, int(state.aip).to_bytes(2, "big"), locator)

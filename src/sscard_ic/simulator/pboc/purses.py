@@ -86,10 +86,13 @@ def room(store: StoredDebit) -> int:
     return int((limit or b"\x00").hex()) - store.counter("ctta")
 
 
-def available(store: StoredDebit, purse: Purse = CASH) -> int:
-    """What may be spent offline, tag 9F5D, in the smallest unit of the currency (ref 14 §0.2)."""
-    balance = int((store.element(purse.balance) or b"\x00").hex())
-    left = max(room(store), 0)
+def available(store: StoredDebit, purse: Purse = CASH, spent: int = 0, accumulated: int = 0) -> int:
+    """What may be spent offline, tag 9F5D, in the smallest unit of the currency (ref 14 §0.2).
+
+    ``spent`` is about to be taken from the balance, ``accumulated`` to be added to CTTA.
+    """
+    balance = int((store.element(purse.balance) or b"\x00").hex()) - spent
+    left = max(room(store) - accumulated, 0)
     amounts = {
         CardProcessing.LOW_VALUE: balance,
         CardProcessing.LOW_VALUE_AND_CTTA: left,

@@ -5,14 +5,13 @@ from __future__ import annotations
 from sscard_ic.apdu import Command
 from sscard_ic.codec.pboc.bits import Cvr
 from sscard_ic.codec.pboc.elements import amount
-from sscard_ic.codec.pboc.groups import LAST_RECORD_FILE
 from sscard_ic.codec.tlv import encode_ber
 from sscard_ic.simulator.application import Refusal
 from sscard_ic.simulator.pboc import contactless, logs
+from sscard_ic.simulator.pboc.common import no_record, wanted_record
 from sscard_ic.simulator.pboc.purses import CASH, available
 from sscard_ic.simulator.pboc.state import DebitState
 
-_BY_NUMBER = 0x04
 _LAST_CODED_FILE = 10
 """Files up to here hold what terminals read in a transaction; others are free."""
 _COUNTER, _LAST_ONLINE, _TRIES, _AVAILABLE = 0x9F36, 0x9F13, 0x9F17, 0x9F5D
@@ -32,11 +31,7 @@ def read_record(state: DebitState, command: Command) -> bytes:
 
     Refuses 6A86 (P1 P2), 6700, 6985 (files 1-10 before GPO, where the settings say so), 6A82, 6A83.
     """
-    sfi, number = command.p2 >> 3, command.p1
-    if command.p2 & 7 != _BY_NUMBER or not number or not 1 <= sfi <= LAST_RECORD_FILE:
-        raise Refusal(0x6A86)
-    if command.data:
-        raise Refusal(0x6700)
+    sfi, number = wanted_record(command)
     log = logs.log_of(state, sfi)
     if log is not None:
         kept = state.store.log(log)
@@ -52,7 +47,7 @@ def read_record(state: DebitState, command: Command) -> bytes:
         if record is not None:
             contactless.record_read(state, sfi, number)
     if record is None:
-        raise Refusal(0x6A83 if state.store.has_file(sfi) else 0x6A82)
+        raise no_record(state.store, sfi)
     return record
 
 

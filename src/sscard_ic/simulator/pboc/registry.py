@@ -1,7 +1,7 @@
 """What the card manager keeps: its keys, the sequence counter, the applications installed.
 
 Everything is read from the memory where it is used, so a change that the memory takes back is
-gone here, too.
+gone here, too. Keys and sequence counter by ref 15 §5.1-5.3 and 04 §7.2, life cycle by ref 04 §7.1.
 """
 
 from __future__ import annotations

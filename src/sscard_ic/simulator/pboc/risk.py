@@ -15,6 +15,8 @@ class Verdict:
 
     decline: bool = False
     online: bool = False
+    block: bool = False
+    """Whether the application is blocked after this transaction."""
 
 
 def default_action(state: DebitState) -> Ada:
@@ -23,10 +25,7 @@ def default_action(state: DebitState) -> Ada:
 
 
 def check_first(state: DebitState) -> Verdict:
-    """All checks before the first cryptogram; their results go into the CVR.
-
-    Rule "decline and block" blocks the application.
-    """
+    """All checks before the first cryptogram; their results go into the CVR alone."""
     verdict = Verdict()
     _last_online(state, verdict)
     note_last_failures(state)
@@ -151,5 +150,4 @@ def _pin(state: DebitState, verdict: Verdict) -> None:
     verdict.decline |= Ada.PIN_EXCEEDED_BEFORE_DECLINE in action
     verdict.online |= Ada.PIN_EXCEEDED_BEFORE_ONLINE in action
     if Ada.PIN_EXCEEDED_BEFORE_DECLINE_AND_BLOCK in action:
-        verdict.decline = True
-        state.store.block()
+        verdict.decline = verdict.block = True

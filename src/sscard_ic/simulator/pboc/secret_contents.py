@@ -6,6 +6,8 @@ import hmac
 
 from sscard_ic.crypto.des import BLOCK
 from sscard_ic.crypto.mac import pad80
+from sscard_ic.crypto.rsa import EXPONENTS, RsaPrivate
+from sscard_ic.crypto.sm2.curve import ORDER
 from sscard_ic.crypto.suites import SUITES, Algorithm
 from sscard_ic.profile.financial import FinancialApplication, Padding
 from sscard_ic.simulator.application import Refusal
@@ -22,6 +24,7 @@ _CHECK_LENGTH = 3
 _WRONG_CHECK = (0x9311, 0x9312, 0x9313)
 """A wrong check value of AC, MAC, ENC key (ref 15 §6.3)."""
 _SM2_LENGTH = 32
+_LONGEST_MODULUS = 248
 _PIN_BLOCK = 8
 _PIN_DIGITS = range(4, 13)
 MOST_TRIES = 15
@@ -82,26 +85,29 @@ class SecretContents:
         self._store.put_rsa_part(part, plain)
 
     def put_sm2(self, number: int, value: bytes) -> None:
-        """Private key of 32 bytes."""
-        self._store.sm2_private = self._unfilled(number, value, (_SM2_LENGTH,))
+        """Private key of 32 bytes; refuses 6A80 for 0 and from n - 1 on: they sign nothing."""
+        plain = self._unfilled(number, value, (_SM2_LENGTH,))
+        if not 1 <= int.from_bytes(plain, "big") <= ORDER - 2:
+            raise Refusal(WRONG)
+        self._store.sm2_private = plain
 
     def require_complete(self) -> None:
         """Refuse 6A86 for half of something, 6A80 for numbers that are no RSA key.
 
-        8201 · q = 1 mod p tells numbers in the order of another bureau (ref 04 §7.5).
+        Numbers in the order of another bureau are none (ref 04 §7.5).
         """
         store = self._store
         if any(True for kind in ("keys", "check") for _ in store.names(f"{_PENDING}/{kind}")):
             raise Refusal(INCOMPLETE)
         if store.pin is not None and not store.pin_limit:
             raise Refusal(INCOMPLETE)
-        parts = {part: store.rsa_part(part) for part in RSA_PARTS}
-        values = {part: int.from_bytes(value, "big") for part, value in parts.items() if value}
+        found = (store.rsa_part(part) for part in RSA_PARTS)
+        values = [value for value in found if value is not None]
         if not values:
             return
         if len(values) < len(RSA_PARTS):
             raise Refusal(INCOMPLETE)
-        if values["coefficient"] * values["q"] % values["p"] != 1:
+        if not _signs(*values):
             raise Refusal(WRONG)
 
     def _accept(self, algorithm: Algorithm, keys: bytes, check: bytes) -> None:
@@ -128,6 +134,18 @@ class SecretContents:
         if plain is None or (lengths is not None and len(plain) not in lengths):
             raise Refusal(WRONG)
         return plain
+
+
+def _signs(coefficient: bytes, exponent_q: bytes, exponent_p: bytes, q: bytes, p: bytes) -> bool:
+    """Whether five numbers are one key as cards may have it (ref 14 §7.1), proved by a trial."""
+    try:
+        key = RsaPrivate.of_components(p, q, exponent_p, exponent_q, coefficient)
+        if key.exponent not in EXPONENTS or key.length > _LONGEST_MODULUS:
+            return False
+        block = bytes(1) + b"\x5a" * (key.length - 1)
+        return key.public.apply(key.apply(block)) == block
+    except ValueError:
+        return False
 
 
 def _without_filling(value: bytes, padding: Padding) -> bytes | None:

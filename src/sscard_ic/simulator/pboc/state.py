@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
-from sscard_ic.codec.pboc.bits import NOT_REQUESTED, Aip, Kind, with_first, with_second
+from sscard_ic.codec.pboc.bits import NOT_REQUESTED, Aip, Kind, Ttq, with_first, with_second
 from sscard_ic.codec.pboc.dol import Dol
-from sscard_ic.codec.pboc.elements import number
+from sscard_ic.codec.pboc.elements import amount, number
 from sscard_ic.codec.pboc.issuer_data import IssuerData
 from sscard_ic.codec.pboc.locator import parse_locator, records
 from sscard_ic.codec.tlv import TlvError, parse_ber
@@ -43,6 +43,7 @@ class DebitState:
         "algorithm",
         "blocked",
         "cryptogram",
+        "currency",
         "cvr",
         "entropy",
         "generate_data",
@@ -57,6 +58,7 @@ class DebitState:
         "processing_data",
         "response_code",
         "script_refused",
+        "settles",
         "stage",
         "store",
         "terminal",
@@ -105,6 +107,10 @@ class DebitState:
         """Whether a secured command of this transaction had a wrong MAC."""
         self.locator = b""
         """AFL of a payment by air until its last record has been read."""
+        self.settles = False
+        """Whether the answer under way is that last record."""
+        self.currency: bytes | None = None
+        """5F2A of GPO where it chose the purse of an electronic cash transaction."""
         self.long_objects: dict[int, bytes] = {}
         """What a record answers because it is too long for the answer to GPO."""
 
@@ -199,6 +205,7 @@ class DebitState:
             self.store.block()
             raise Refusal(_CONDITIONS)
         self.path, self.algorithm = path, algorithm
+        self.currency = self.told(0x5F2A, 2) if path == "cash" else None
         self.aip = Aip(int.from_bytes(aip, "big"))
         self.cvr = 0
         self.pin_received = self.pin_exhausted = False
@@ -209,6 +216,16 @@ class DebitState:
     def told(self, tag: int, length: int) -> bytes:
         """What the terminal told of a data object; 00 where it told nothing."""
         return self.terminal.get(tag, bytes(length))
+
+    @property
+    def qualifiers(self) -> Ttq:
+        """TTQ (9F66); none of them where the terminal told nothing."""
+        return Ttq(int.from_bytes(self.told(0x9F66, 4)[:4].ljust(4, b"\x00"), "big"))
+
+    @property
+    def has_amount(self) -> bool:
+        """Whether 9F02 are digits."""
+        return self.told(0x9F02, 6).hex().isdecimal()
 
     @property
     def amount(self) -> int:
@@ -230,7 +247,8 @@ class DebitState:
 
     @property
     def _purse(self) -> Purse | None:
-        return purse_of(self.store, self.model.settings, self.told(0x5F2A, 2))
+        currency = self.told(0x5F2A, 2) if self.currency is None else self.currency
+        return purse_of(self.store, self.model.settings, currency)
 
     def algorithm_for(self, path: TransactionPath) -> Algorithm:
         """SM4 where the terminal asks for it (DF69) and the card was personalized for it."""
@@ -267,9 +285,12 @@ class DebitState:
             raise Refusal(_CONDITIONS) from error
         return self.suite.mac(self.session_key("cryptogram"), message)
 
-    def answered_issuer_data(self, *, discretionary: bool) -> bytes:
+    def answered_issuer_data(
+        self, *, discretionary: bool, spent: int = 0, accumulated: int = 0
+    ) -> bytes:
         """9F10 of an answer: with amounts and their MAC where ``discretionary`` and wanted.
 
+        ``spent`` will be taken from the balance with this answer, ``accumulated`` added to CTTA.
         Personalized as a length and an identifier, alone or with zeros to fill in (ref 14 §6.2,
         04 §6.7); static data go as they are.
         """
@@ -279,16 +300,17 @@ class DebitState:
         if not discretionary:
             return bytes(replace(data, discretionary=b"", room=None))
         identifier = data.discretionary[:1]
-        values = self._discretionary(identifier[0] if identifier else 0)
+        values = self._discretionary(identifier[0] if identifier else 0, spent, accumulated)
         mac = self.suite.discretionary_mac(self.session_key("mac"), self.atc, values)
         return bytes(replace(data, discretionary=identifier + values + mac, room=None))
 
-    def _discretionary(self, identifier: int) -> bytes:
+    def _discretionary(self, identifier: int, taken: int, accumulated: int) -> bytes:
         """One or two amounts of 5 bytes (ref 14 §6.2)."""
-        balance = (self.store.element(self.purse.balance) or bytes(6))[_LOW_FIVE]
-        spent = bytes.fromhex(f"{self.store.counter('ctta'):012d}")[_LOW_FIVE]
-        limit = (self.store.element(0x9F54) or bytes(6))[_LOW_FIVE]
-        left = bytes.fromhex(f"{available(self.store, self.purse):012d}")[_LOW_FIVE]
+        store, purse = self.store, self.purse
+        balance = amount((self.amount_of(purse.balance) or 0) - taken)[_LOW_FIVE]
+        spent = amount(store.counter("ctta") + accumulated)[_LOW_FIVE]
+        limit = (store.element(0x9F54) or bytes(6))[_LOW_FIVE]
+        left = amount(available(store, purse, taken, accumulated))[_LOW_FIVE]
         parts = {
             0x01: balance,
             0x02: spent,

@@ -171,11 +171,6 @@ class StoredDebit(StoredApplication):
         """Hold a data object."""
         self.put_data(f"elements/{tag:X}", value)
 
-    def elements(self) -> dict[int, bytes]:
-        """Every data object by tag."""
-        found = {int(name, 16): self.data(f"elements/{name}") for name in self.names("elements")}
-        return {tag: value for tag, value in found.items() if value is not None}
-
     def option(self, path: TransactionPath, algorithm: Algorithm, tag: int) -> bytes | None:
         """AIP (82), AFL (94) or issuer data (9F10) of a way; None where there is none."""
         return self.data(f"options/{path}/{algorithm}/{tag:X}")
