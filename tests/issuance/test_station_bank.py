@@ -19,6 +19,7 @@ from tests.support.bank_bench import (
     small,
 )
 from tests.support.plant import DATA, ChipSlot, open_ledger, sample_row
+from tests.support.profiles import without_bank
 
 from sscard_ic.base import InputError
 from sscard_ic.card import FinancialCard
@@ -108,8 +109,14 @@ def test_a_row_without_number_is_refused(tmp_path: Path) -> None:
         name: one.model_copy(update={"required": tuple(c for c in one.required if c != "PAN")})
         for name, one in load_import_formats().items()
     }
-    for mode, refused in (("personalize", ["PAN"]), ("present", [])):
-        report = check_file(file, small(mode), formats, photos=DATA / "photos")
+    own = in_region(small("present"), prefixes=("888880",))
+    for profile, refused in (
+        (small("personalize"), ["PAN"]),
+        (small("present"), ["PAN"]),
+        (own, []),
+        (without_bank(own), []),
+    ):
+        report = check_file(file, profile, formats, photos=DATA / "photos")
         assert [reason.field for reason in report.rows[0].reasons] == refused
 
 

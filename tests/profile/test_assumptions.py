@@ -23,6 +23,7 @@ from sscard_ic.profile.dialect import Features, Messaging, Settings
 from sscard_ic.profile.financial import BankKeys, ChipSettings, FinancialSettings, GroupNumbers
 from sscard_ic.profile.medical import MedicalSettings, MedicalSettlement
 from sscard_ic.profile.region import (
+    BankRules,
     BatchRules,
     CardRules,
     Identity,
@@ -61,6 +62,7 @@ NOT_OPEN = {"serial_first", "serial_last"}
         Terminal,
         MedicalSettings,
         MedicalSettlement,
+        BankRules,
         BatchRules,
         ReturnFile,
     ],

@@ -187,9 +187,14 @@ def _speaks(row: RowContext) -> bool:
 
 
 def bank_card_number(row: RowContext) -> Iterator[Reason]:
-    """Digits with a Luhn check digit; needed where the bank's application is made here."""
+    """Digits with a Luhn check digit; needed for cards with a bank's application.
+
+    A card that comes from the bank may be told by the prefixes of the region instead.
+    """
     number = row["PAN"]
-    if not number and row.profile.structure.bank_application == "personalize":
+    mode = row.profile.structure.bank_application
+    told = mode == "none" or (mode == "present" and row.region.bank.prefixes)
+    if not number and not told:
         yield reason("PAN", Text("为空", "is empty"))
     if number and not _BANK_CARD_NUMBER.fullmatch(number):
         yield reason("PAN", Text("不是银行卡号", "is not a bank card number"))

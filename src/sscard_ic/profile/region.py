@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -86,6 +86,8 @@ class BankRules(Strict):
 
     number_digits: int = Field(default=6, ge=3, le=19)
     """So many digits of the number on the card must be those of the row: the BIN, or all."""
+    prefixes: tuple[Annotated[str, Field(pattern=r"^\d{3,19}$")], ...] = ()
+    """What numbers of the region's banks begin with; rows need a number where there are none."""
 
 
 class BatchRules(Strict):

@@ -36,7 +36,7 @@ def read_card(card: FinancialCard) -> BankContents:
     sfi, number = divmod(card.model.settings.signature_record, 0x100)
     contents = BankContents(card.info.aid, (sfi, number))
     contents.pse = _directory(card)
-    contents.fci["contact"] = _template(card.ask(pboc.select(card.info.aid)).data)
+    contents.fci["contact"] = _template(card.channel.ask_whole(pboc.select(card.info.aid)).data)
     card.select()
     algorithms: tuple[Algorithm, ...] = ("3des", "sm4")
     for algorithm in algorithms if _SM_INDICATOR in card.info.list else algorithms[:1]:

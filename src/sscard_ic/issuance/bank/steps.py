@@ -10,12 +10,17 @@ from sscard_ic.card.bank_personalization import BankPersonalizer
 from sscard_ic.card.bank_plan import BankPlan
 from sscard_ic.card.financial.application import FinancialCard
 from sscard_ic.card.financial.data import FinancialData
+from sscard_ic.codec.text import ENCODING
 from sscard_ic.crypto.suites import Algorithm
+from sscard_ic.issuance.bank.holder import LONG_NAME_ROOM, NAME_ROOM
 from sscard_ic.issuance.bank.proof import prove_cryptogram
 from sscard_ic.keys.bank_capabilities import bank_issuer, card_personalizer
 from sscard_ic.profile.card_profile import CardProfile
 from sscard_ic.profile.financial import FinancialApplication
+from sscard_ic.profile.region import BankRules
 from sscard_ic.reader import Connection
+
+_BLANK_OF_BANK = Text("换一张该银行的空白卡", "insert a blank of the row's bank")
 
 
 class OtherBankError(CardError):
@@ -43,23 +48,34 @@ class BankSteps:
         return self.profile.structure.bank_application == "personalize"
 
     def check_blank(self, session: Connection, fields: Mapping[str, str]) -> None:
-        """Refuse a blank that comes with the application of another bank (ref 05 §0).
+        """Refuse a blank that comes with the application of another bank or person (ref 05 §0).
 
-        Compares the first digits of the number on the chip with those of the row. Another
-        application is selected afterwards. Raises :class:`OtherBankError`.
+        Compares the first digits of the number on the chip with those of the row, or with the
+        prefixes of the region, and what it says of its holder. Another application is selected
+        afterwards. Raises :class:`OtherBankError`, :class:`BankMismatchError`.
         """
-        held, wanted = self._number(session), fields.get("PAN", "")
-        region = self.profile.region
-        digits = region.bank.number_digits if region is not None else 6
-        if wanted and held[:digits] != wanted[:digits]:
+        data, wanted = FinancialCard(session, self.model).read(), fields.get("PAN", "")
+        rules = self.profile.region.bank if self.profile.region is not None else BankRules()
+        digits = rules.number_digits
+        if rules.prefixes and not data.pan.startswith(rules.prefixes):
+            raise OtherBankError(
+                Text(
+                    "此空白卡的银行卡号不以本地区所列的号码开头",
+                    "the bank card number on the blank begins with none of the prefixes of the "
+                    "region",
+                ),
+                hint=_BLANK_OF_BANK,
+            )
+        if wanted and data.pan[:digits] != wanted[:digits]:
             raise OtherBankError(
                 Text(
                     f"此空白卡的银行卡号前 {digits} 位与该行的银行卡号不符",
                     f"the first {digits} digits of the bank card number on the blank are not "
                     "those of the row",
                 ),
-                hint=Text("换一张该银行的空白卡", "insert a blank of the row's bank"),
+                hint=_BLANK_OF_BANK,
             )
+        self._compare(data, None, fields)
 
     def personalize(self, session: Connection, plan: BankPlan) -> str:
         """Build up the applications as far as the card does not hold them; a journal note."""
@@ -87,9 +103,6 @@ class BankSteps:
         unproven = [] if algorithms else [keys.cryptogram]
         return data.pan, [*unproven, keys.mac, keys.encipherment]
 
-    def _number(self, session: Connection) -> str:
-        return FinancialCard(session, self.model).open().pan
-
     def _compare(
         self, data: FinancialData, plan: BankPlan | None, fields: Mapping[str, str]
     ) -> None:
@@ -101,8 +114,10 @@ class BankSteps:
         if plan is not None and data.pan != plan.pan:
             raise _mismatch("PAN", Text("银行卡号", "bank card number"))
         name, number = data.holder.strip(), data.identity_number.strip()
-        latin = "/" in name
-        if not latin and (made or name) and not _same_name(fields.get("AAC003", ""), name):
+        own_name = fields.get("LATIN_NAME" if "/" in name else "AAC003", "")
+        nameless = not made and name in ("", "/")
+        unknown = "/" in name and not own_name
+        if not (nameless or unknown or _same_name(own_name, name, data)):
             raise _mismatch("AAC003", Text("姓名", "name"))
         own = fields.get("AAC147") or fields.get("AAC002", "")
         if (made or number) and number != own:
@@ -128,9 +143,12 @@ def _algorithms(plan: BankPlan) -> list[Algorithm]:
     return [group.keys for group in groups if group.keys is not None]
 
 
-def _same_name(row: str, held: str) -> bool:
-    """Whether the card has the row's name, as far as it has room for it."""
-    return bool(held) and row.startswith(held)
+def _same_name(row: str, held: str, data: FinancialData) -> bool:
+    """Whether the card has the row's name, or as much of it as it has room for."""
+    room = LONG_NAME_ROOM if data.data.get(0x9F0B) else NAME_ROOM
+    # A character of two bytes may not fit any more.
+    full = len(held.encode(ENCODING)) >= room - 1
+    return bool(held) and (row == held or (full and row.startswith(held)))
 
 
 def _mismatch(field: str, what: Text) -> BankMismatchError:
