@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.support.bank_files import FileCard, citic
 from tests.support.bank_plans import bank_profile
 from tests.support.bank_preparation import HOLDER, appendix_d, prepared
 from tests.support.bank_vaults import KMC, bank_vault
+from tests.support.debit_card import AID, debit_card
 
 from sscard_ic.card.bank_personalization import BankPersonalizer
 from sscard_ic.cli import root
@@ -19,6 +21,8 @@ from sscard_ic.keys import published_keys
 from sscard_ic.reader import open_session
 from sscard_ic.reader.virtual import VirtualConnection
 from sscard_ic.simulator import blank
+from sscard_ic.simulator.memory import Memory
+from sscard_ic.simulator.pboc.stored import StoredDebit
 
 OWNER = replace(HOLDER, pan="6228000100001117")
 DAY = ("--on", "2026-11-01")
@@ -89,6 +93,26 @@ def test_a_card_personalized_by_a_plan(tmp_path: Path) -> None:
     assert result.stderr.startswith("nothing found")
     other = json.loads(check("--reader", f"virtual:{image}", "--on", "2050-01-01", "--json").stdout)
     assert {finding["rule"] for finding in other["findings"]} == {"issuer_certificate"}
+
+
+@pytest.mark.parametrize("protocol", ["T=0", "T=1"])
+def test_a_blocked_application(tmp_path: Path, protocol: str) -> None:
+    """It is said to be blocked; whatever else is found is what an open one has."""
+    card = debit_card(tmp_path, protocol=protocol)
+    words = ("--reader", f"virtual:{tmp_path / 'debit.img'}", *DAY, "--json")
+    card.chip.close()
+    opened = json.loads(check(*words).stdout)["findings"]
+    with closing(Memory.open(tmp_path / "debit.img")) as memory:
+        StoredDebit(memory, f"bank/{AID.hex().upper()}").block()
+        memory.commit()
+    result = check(*words, lang="zh")
+    assert result.exit_code == 1
+    blocked, *others = json.loads(result.stdout)["findings"]
+    assert (blocked["rule"], blocked["level"]) == ("application_blocked", "error")
+    assert "应用已锁定（6283）" in blocked["message"]
+    assert "sscard bank unblock" in blocked["message"]
+    assert [each["rule"] for each in others] == [each["rule"] for each in opened]
+    assert "the application is blocked (6283)" in check(*words[:-1]).stdout
 
 
 def test_every_card_of_a_bank_file_is_checked(tmp_path: Path) -> None:

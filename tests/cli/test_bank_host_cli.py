@@ -123,3 +123,11 @@ def test_what_it_does_not_serve(given: dict[str, str], words: list[str], said: s
     result = CliRunner().invoke(root, ["bank", "host", "--memory", *words], env=given)
     assert result.exit_code in (1, 2)
     assert said in result.stderr
+
+
+def test_more_than_an_account_holds(given: dict[str, str]) -> None:
+    words = ["bank", "host", "--memory", "--listen", "127.0.0.1:0", "--opening"]
+    result = CliRunner().invoke(root, [*words, "10000000000.00"], env=given)
+    assert result.exit_code == 2
+    assert "--opening" in result.stderr
+    assert CliRunner().invoke(root, [*words, "9999999999.99"], env=given).exit_code == 0

@@ -2,97 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from copy import copy
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from tests.support.bank_keys import bank_roots, bank_vault
-from tests.support.debit_card import AID, PAN, SEQUENCE, debit_card
+from tests.support.bank_desk import PASSPHRASE, Desk
+from tests.support.bank_keys import bank_vault
+from tests.support.debit_card import PAN, SEQUENCE
 from tests.support.remembered_scrypt import remember
 
-from sscard_ic.base import Secret
-from sscard_ic.cli import root
 from sscard_ic.hosts.bank_book import BankBook
 from sscard_ic.hosts.bank_server import BankServer
 from sscard_ic.hosts.test_bank import BankRules, TestBank
 from sscard_ic.keys import SoftwareVault, create_test_vault
 from sscard_ic.profile import load_financial
-from sscard_ic.simulator.memory import Memory
-from sscard_ic.simulator.pboc.stored import StoredDebit
-
-WORDS = "correct horse"
-PASSPHRASE = Secret(WORDS.encode())
-
-
-class Desk:
-    """A card, a vault with its bank's keys, and a place for accounts."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        card = debit_card(folder)
-        for algorithm, identifier in (("3des", "01"), ("sm4", "04")):
-            told = bytes.fromhex(f"07000103000000{identifier}0A01")
-            card.store.put_option("contact", algorithm, 0x9F10, told)  # type: ignore[arg-type]
-        card.chip._memory.commit()
-        card.chip.close()
-        vault = folder / "vault.json"
-        SoftwareVault.create(vault, PASSPHRASE, environment="test", keys=bank_roots()).close()
-
-    @property
-    def image(self) -> Path:
-        """The card."""
-        return self.folder / "debit.img"
-
-    def spoil(self) -> None:
-        """Let the card hold less than its bank believes."""
-        with self.card() as card:
-            card.put_element(0x9F77, bytes.fromhex("000000001000"))
-
-    def run(self, *words: str, environment: Mapping[str, str] | None = None) -> Result:
-        given = {
-            "SSCARD_HOME": str(self.folder),
-            "SSCARD_PASSPHRASE": WORDS,
-            "SSCARD_READER": f"virtual:{self.image}",
-            "SSCARD_LANG": "en",
-            **(environment or {}),
-        }
-        return CliRunner().invoke(root, ["bank", *words], env=given)
-
-    def told(self, *words: str, code: int = 0) -> dict[str, Any]:
-        result = self.run(*words, "--json")
-        assert result.exit_code == code, result.output
-        found: dict[str, Any] = json.loads(result.stdout)
-        return found
-
-    @contextmanager
-    def card(self) -> Iterator[StoredDebit]:
-        """What the card keeps, to be looked at or changed."""
-        with closing(Memory.open(self.image)) as memory:
-            yield StoredDebit(memory, f"bank/{AID.hex().upper()}")
-            memory.commit()
-
-    @property
-    def pin(self) -> tuple[str | None, int]:
-        """The offline PIN and its tries."""
-        with self.card() as card:
-            return card.pin, card.pin_tries
-
-    @property
-    def blocked(self) -> bool:
-        """Whether the application is."""
-        with self.card() as card:
-            return card.blocked
-
-    def amounts(self, *tags: int) -> list[int]:
-        """Amounts on the card in fen."""
-        with self.card() as card:
-            return [int((card.element(tag) or b"").hex()) for tag in tags]
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +27,7 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 def desk(_made: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A new card, whose bank has not seen it yet."""
     remember(monkeypatch)
-    copied = copy(_made)
-    copied.folder = tmp_path / "home"
-    shutil.copytree(_made.folder, copied.folder)
-    return copied
+    return _made.taken_to(tmp_path / "home")
 
 
 def test_load_and_unload(desk: Desk) -> None:
@@ -126,6 +46,7 @@ def test_load_and_unload(desk: Desk) -> None:
         "balance_before": 5000,
         "balance": 6234,
         "confirmed": True,
+        "reason": None,
         "amount": 1234,
     }
     assert desk.told("load", "1", "--sm")["balance"] == 6334
@@ -236,8 +157,12 @@ def test_a_bank_over_http(desk: Desk) -> None:
         assert (account.main, account.cash) == (15_000, 5_000)
     result = desk.run("load", "50")
     assert result.exit_code == 1
-    assert "Not done: the bank did not answer; the bank sent no command." in result.stderr
-    assert "Balance of electronic cash: 50.00 yuan." in result.stderr
+    assert result.stderr.splitlines() == [
+        "Not done: the bank did not answer: cannot connect to the bank.",
+        "  → check the address in [bank], and whether `sscard bank host` runs",
+        "Balance of electronic cash: 50.00 yuan.",
+    ]
+    assert desk.told("load", "50", code=1)["reason"]["name"] == "bank_unreachable"
 
 
 def test_another_banks_card(desk: Desk) -> None:

@@ -211,7 +211,7 @@ def test_the_steps_before_an_error(shop: Shop) -> None:
         (("transact", "1", "--offline", "--way", "contactless"), 1, "contactless interface"),
         (("transact", "-1"), 2, "YUAN"),
         (("transact", "1.005", "--offline"), 2, "YUAN"),
-        (("transact", "10000000000", "--offline"), 1, "9999999999.99"),
+        (("transact", "10000000000", "--offline"), 2, "9999999999.99"),
         (("read", "--profile", "nowhere"), 1, "nowhere"),
     ],
     ids=["both", "url", "face", "negative", "fractions", "too_much", "profile"],

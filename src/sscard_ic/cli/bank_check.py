@@ -58,17 +58,20 @@ def check_command(
     from sscard_ic.issuance.bank.checking import check_contents
     from sscard_ic.issuance.bank.contents_of_card import read_card
     from sscard_ic.issuance.bank.contents_reading import read_cards
+    from sscard_ic.issuance.bank.findings import error
     from sscard_ic.profile.payment_authorities import load_authorities
 
-    model = bank_model(profile_name)
+    model, blocked = bank_model(profile_name), False
     at = day.date() if day else SystemClock().now().date()
     if file is not None:
         cards = read_cards(file, model, None if form == "auto" else form)
     else:
         with bank_card(reader, model, interface="contact") as card:
+            blocked = card.info.blocked
             cards = [read_card(card)]
     authorities = load_authorities()
-    findings = [
+    findings = [(1, error(*_BLOCKED))] if blocked else []
+    findings += [
         (number, finding)
         for number, contents in enumerate(cards, 1)
         for finding in check_contents(contents, authorities, at)
@@ -111,6 +114,12 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+_BLOCKED = (
+    "application_blocked",
+    "",
+    "应用已锁定（6283），终端不接受；用 sscard bank unblock 解锁",
+    "the application is blocked (6283), and terminals refuse it; `sscard bank unblock` opens it",
+)
 _NOT_SEEN = (
     "非接触的数据和卡内秘密数据未检查。",
     "Contactless data and what the card keeps to itself were not checked.",

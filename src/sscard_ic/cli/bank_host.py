@@ -19,6 +19,18 @@ from sscard_ic.cli.serving import Address, listen_address, until_stopped, wait_w
 from sscard_ic.hosts.bank_settings import BankSettings
 
 
+def _opening(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """An amount that the settings would take, too."""
+    fen = yuan_option(context, parameter, value)
+    if fen is not None:
+        try:
+            BankSettings(opening=fen)
+        except ValueError:
+            text = Text("金额超出 12 位（分）", "more than 12 digits, in fen")
+            raise click.BadParameter(text.to(language()), context, parameter) from None
+    return fen
+
+
 @click.command("host")
 @click.option(
     "--listen",
@@ -38,7 +50,7 @@ from sscard_ic.hosts.bank_settings import BankSettings
 @click.option("--memory", is_flag=True, help="Keep the accounts in memory alone 不保存.")
 @click.option(
     "--opening",
-    callback=yuan_option,
+    callback=_opening,
     metavar="YUAN",
     help="Main account of a card that is seen for the first time 初始余额 (default: 1000).",
 )

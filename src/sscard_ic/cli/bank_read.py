@@ -6,9 +6,12 @@ import click
 
 from sscard_ic.base.clock import SystemClock
 from sscard_ic.base.errors import Text
+from sscard_ic.card.financial.application import FinancialCard
 from sscard_ic.card.financial.authenticating import authenticate_read
+from sscard_ic.card.financial.offline import OfflineResult
 from sscard_ic.card.financial.terminal import TerminalSettings
 from sscard_ic.cli.bank_card import bank_card, bank_model, bank_profile_option
+from sscard_ic.cli.bank_reasons import knows_sets, tell_set
 from sscard_ic.cli.bank_report import data_json, print_data
 from sscard_ic.cli.common import json_option, print_json, say
 from sscard_ic.cli.readers import reader_option
@@ -38,8 +41,10 @@ def read_command(
     with bank_card(reader, model) as card:
         opened = card.open(algorithm)
         offline = authenticate_read(card, opened, terminal, today)
-        found = card.told(opened, algorithm)
+        answered = _answered(card, algorithm, offline)
+        found = card.told(opened, answered)
         others = [each for each in card.candidates() if each.aid != card.info.aid]
+    tell_set(algorithm, answered)
     if as_json:
         candidates = [{"aid": each.aid.hex().upper(), "label": each.label} for each in others]
         told = data_json(found, offline, show_pan=show_pan)
@@ -49,3 +54,15 @@ def read_command(
     for each in others:
         name = f"{each.label} {each.aid.hex().upper()}"
         say(Text(f"卡上还有：{name}", f"also on the card: {name}"))
+
+
+def _answered(card: FinancialCard, asked: Algorithm, offline: OfflineResult) -> Algorithm:
+    """The set that was read: a card without the one asked for gives the other.
+
+    Without a cryptogram the key of the authority tells it, where it is known.
+    """
+    if not knows_sets(card):
+        return "3des"
+    if offline.authority is None:
+        return asked
+    return "sm4" if offline.authority.kind == "sm2" else "3des"

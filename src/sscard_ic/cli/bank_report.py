@@ -20,8 +20,9 @@ from sscard_ic.cli.tables import print_table
 
 _NOTHING = "-"
 """A cell that says nothing."""
+_PURCHASE = "00"
 _TYPES = {
-    "00": Text("消费", "purchase"),
+    _PURCHASE: Text("消费", "purchase"),
     "01": Text("取现", "cash"),
     "20": Text("退货", "refund"),
     "30": Text("查询", "inquiry"),
@@ -94,7 +95,7 @@ def _print_transactions(entries: Sequence[LogEntry]) -> None:
     rows = [
         (
             _when(each),
-            _TYPES[each.kind].to(language()) if each.kind in _TYPES else each.kind or _NOTHING,
+            _type(each),
             _money(each.amount),
             each.currency or _NOTHING,
             str(each.counter or _NOTHING),
@@ -111,6 +112,13 @@ def _print_transactions(entries: Sequence[LogEntry]) -> None:
         tr("商户", "merchant"),
     )
     print_table(*titles, rows=rows, title=tr("交易明细", "transactions"), numbers=(2, 4))
+
+
+def _type(entry: LogEntry) -> str:
+    """What was done; whatever a bank does to its card is a purchase over nothing to the card."""
+    if entry.kind == _PURCHASE and entry.amount == 0:
+        return tr("服务", "service")
+    return _TYPES[entry.kind].to(language()) if entry.kind in _TYPES else entry.kind or _NOTHING
 
 
 def _print_loads(entries: Sequence[LoadEntry]) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from sscard_ic.base.errors import SscardError, Text
+from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secret
 from sscard_ic.base.settings import read_settings
 from sscard_ic.card.financial.application import FinancialCard
@@ -21,10 +21,9 @@ from sscard_ic.card.financial.authorisation import (
 )
 from sscard_ic.card.financial.contact import contact_transaction
 from sscard_ic.card.financial.online import Interrupted
-from sscard_ic.card.financial.running import TransactionResult
 from sscard_ic.card.financial.steps import Transcript
 from sscard_ic.card.financial.terminal import Purchase, TerminalSettings
-from sscard_ic.card.financial.words import code_text, money
+from sscard_ic.card.financial.words import money
 from sscard_ic.cli.bank_card import (
     bank_card,
     bank_environment,
@@ -32,40 +31,37 @@ from sscard_ic.cli.bank_card import (
     bank_pin,
     bank_profile_option,
 )
-from sscard_ic.cli.common import FAILED, json_option, language, print_json, say
+from sscard_ic.cli.bank_reasons import answered_by, tell_set
+from sscard_ic.cli.bank_served import ScriptOutcome, Served, confirm, not_done
+from sscard_ic.cli.common import FAILED, json_option, language, print_json, tr
 from sscard_ic.cli.readers import reader_option
 from sscard_ic.cli.secrets import open_keys, pin, pin_file_option, vault_option
-from sscard_ic.codec.pboc.elements import number
+from sscard_ic.codec.pboc.elements import MOST, number
 from sscard_ic.crypto.suites import Algorithm
 from sscard_ic.hosts.bank_issuer import BALANCE, NO_ORDER, BankHost, Order
 from sscard_ic.hosts.bank_opening import open_bank
 from sscard_ic.hosts.bank_settings import BankSettings
 from sscard_ic.profile.forms import FormError, parse_number
+from sscard_ic.reader.errors import ReaderError
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-ScriptOutcome = Literal["done", "failed", "not_run", "unknown", "none"]
-"""``none``: the bank sent no script."""
-
-_OUTCOMES: Mapping[ScriptOutcome, Text] = {
-    "done": Text("卡已执行", "the card has done it"),
-    "failed": Text("卡拒绝执行", "the card refused it"),
-    "not_run": Text("命令没有送到卡", "no command reached the card"),
-    "unknown": Text("不知卡是否已执行", "nobody knows whether the card has done it"),
-    "none": Text("发卡行没有下发命令", "the bank sent no command"),
-}
 
 
 def yuan_option(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> int | None:
-    """An amount in yuan as fen."""
+    """An amount in yuan as fen, as much as 12 digits hold."""
     if value is None:
         return None
     try:
-        return parse_number("amount", value.strip())
+        fen = parse_number("amount", value.strip())
     except FormError as error:
         raise click.BadParameter(error.text.to(language()), context, parameter) from None
+    if fen > MOST:
+        most = money(MOST)
+        words = tr(f"最多 {most.zh}", f"at most {most.en}")
+        raise click.BadParameter(words, context, parameter)
+    return fen
 
 
 def service_options(command: F) -> F:
@@ -153,67 +149,6 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """How a service ended."""
-
-    result: TransactionResult
-    script: ScriptOutcome
-    before: int | None
-    """EC balance in fen; None where the card tells none."""
-    after: int | None
-    untold: SscardError | None = None
-    """Why the bank does not know it yet."""
-
-    @property
-    def done(self) -> bool:
-        """Whether the card has done what the bank wanted."""
-        return self.script == "done"
-
-    @property
-    def code(self) -> bytes | None:
-        """Response code of the bank; None where it did not answer."""
-        response = self.result.response
-        return None if response is None else response.code
-
-    def to_json(self) -> dict[str, Any]:
-        """For programs."""
-        code, request = self.code, self.result.request
-        return {
-            "done": self.done,
-            "script": self.script,
-            "code": None if code is None else code.decode("ascii", "replace"),
-            "kind": None if self.result.kind is None else self.result.kind.name,
-            "atc": None if request is None else int(request.values[0x9F36].hex(), 16),
-            "balance_before": self.before,
-            "balance": self.after,
-            "confirmed": self.untold is None,
-        }
-
-    def say(self, done: Text) -> None:
-        """For people."""
-        if self.done:
-            say(done)
-        else:
-            code = Text("发卡行没有应答", "the bank did not answer")
-            if self.code is not None:
-                code = code_text(self.code)
-            outcome = _OUTCOMES[self.script]
-            say(Text(f"没有完成：{code.zh}；{outcome.zh}。", f"Not done: {code.en}; {outcome.en}."))
-        if self.after is not None:
-            left = money(self.after)
-            say(Text(f"电子现金余额 {left.zh}。", f"Balance of electronic cash: {left.en}."))
-        if self.untold is not None:
-            click.echo(self.untold.render(language()), err=True)
-            say(
-                Text(
-                    "发卡行尚不知结果；此卡下次联机交易时会核对。",
-                    "The bank does not know how it ended yet; the next online transaction of this "
-                    "card tells it.",
-                )
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class _Teller:
     """Between card and bank."""
 
@@ -237,20 +172,27 @@ class _Teller:
 
 
 def _serve(teller: _Teller, terminal: TerminalSettings, purchase: Purchase) -> Served:
-    before = teller.balance()
+    before, card = teller.balance(), teller.card
     try:
         result = contact_transaction(
-            teller.card, terminal, purchase, teller.online(purchase), transcript=Transcript()
+            card, terminal, purchase, teller.online(purchase), transcript=Transcript()
         )
     except Interrupted as error:
-        if error.confirmation is not None:
-            teller.bank.confirm(error.request, error.confirmation)
+        confirm(teller.bank, error.request, error.confirmation)
         raise
-    untold, confirmation = None, result.confirmation
-    if result.request is not None and confirmation is not None:
-        try:
-            teller.bank.confirm(result.request, confirmation)
-        except SscardError as error:
-            untold = error
+    tell_set(terminal.algorithm, answered_by(card, result))
+    confirmed = result.request is None or confirm(teller.bank, result.request, result.confirmation)
     outcome: ScriptOutcome = result.scripts[0].outcome if result.scripts else "none"
-    return Served(result, outcome, before, teller.balance(), untold)
+    reason = not_done(
+        result, purchase.service, teller.order, card.model, outcome, blocked=card.info.blocked
+    )
+    return Served(result, outcome, before, _left(teller), reason, confirmed)
+
+
+def _left(teller: _Teller) -> int | None:
+    """The balance in the end: who takes the card out early is told how it ended all the same."""
+    try:
+        return teller.balance()
+    except ReaderError as error:
+        click.echo(error.render(language()), err=True)
+        return None

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from sscard_ic.base.errors import InputError, SscardError, Text
 from sscard_ic.base.settings import read_settings
 from sscard_ic.card.financial.application import FinancialCard, Interface
-from sscard_ic.card.financial.authorisation import AuthorisationRequest, Confirmation
 from sscard_ic.card.financial.contact import contact_transaction
 from sscard_ic.card.financial.contactless import contactless_transaction
 from sscard_ic.card.financial.online import Interrupted
@@ -29,13 +28,15 @@ from sscard_ic.cli.bank_card import (
     bank_pin,
     bank_profile_option,
 )
+from sscard_ic.cli.bank_reasons import BLOCKED, Reason, answered_by, declined, tell_set
 from sscard_ic.cli.bank_report import result_json, steps_json
+from sscard_ic.cli.bank_served import confirm
 from sscard_ic.cli.bank_service import yuan_option
 from sscard_ic.cli.common import FAILED, json_option, keep_done, language, print_json, say, tr
 from sscard_ic.cli.readers import reader_option
 from sscard_ic.cli.secrets import open_keys, pin, pin_file_option, vault_option
 from sscard_ic.codec.pboc.bits import Tvr
-from sscard_ic.hosts.bank_issuer import BankHost, BankHostError
+from sscard_ic.hosts.bank_issuer import BankHost
 from sscard_ic.hosts.bank_opening import open_bank
 from sscard_ic.hosts.bank_settings import BankSettings, HttpBankSettings
 from sscard_ic.profile.payment_authorities import load_authorities
@@ -119,11 +120,15 @@ def transact_command(
             result = _run(card, terminal, purchase, asked, transcript)
             exchanges = card.channel.exchanges
         if asked is not None and result.request is not None:
-            _confirm(asked, result.request, result.confirmation)
+            confirm(asked, result.request, result.confirmation)
+    answered = answered_by(card, result)
+    tell_set(terminal.algorithm, answered)
+    reason = declined(result, blocked=card.info.blocked)
     if as_json:
-        print_json(result_json(result, exchanges))
+        told = None if reason is None else reason.to_json()
+        print_json({**result_json(result, exchanges), "algorithm": answered, "reason": told})
     else:
-        _summarise(result, way, exchanges)
+        _summarise(result, way, exchanges, reason)
     if result.outcome != "approved":
         context.exit(FAILED)
 
@@ -150,27 +155,8 @@ def _run(
         return run(card, terminal, purchase, online, transcript=transcript)
     except Interrupted as error:
         if asked is not None:
-            _confirm(asked, error.request, error.confirmation)
+            confirm(asked, error.request, error.confirmation)
         raise
-
-
-def _confirm(
-    asked: BankHost, request: AuthorisationRequest, confirmation: Confirmation | None
-) -> None:
-    """Tell the bank how it ended; what it does not hear now, the card tells it the next time."""
-    if confirmation is None:
-        return
-    try:
-        asked.confirm(request, confirmation)
-    except BankHostError as error:
-        click.echo(error.render(language()), err=True)
-        say(
-            Text(
-                "发卡行尚不知结果；此卡下次联机交易时会核对。",
-                "The bank does not know how it ended yet; the next online transaction of this card "
-                "tells it.",
-            )
-        )
 
 
 @contextmanager
@@ -224,7 +210,11 @@ def _tell(step: Step) -> None:
         click.echo(f"    {detail.to(language())}")
 
 
-def _summarise(result: TransactionResult, way: Way | None, exchanges: int) -> None:
+def _summarise(
+    result: TransactionResult, way: Way | None, exchanges: int, reason: Reason | None
+) -> None:
+    if reason is not None and reason.name == BLOCKED:
+        reason.say("交易拒绝", "Declined")
     if way == "cash" and result.path != "cash":
         say(
             Text(

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from sscard_ic.base.errors import InputError, Text, os_reason
 from sscard_ic.base.sealing import Digester
+from sscard_ic.crypto.pboc.symmetric import account_block
 
-_VERSION = 1
-_CONTEXT, _PIN_CONTEXT = "bank card", "bank pin"
+_VERSION = 2
+_CONTEXT, _PIN_CONTEXT, _KEYS_CONTEXT = "bank card", "bank pin", "bank card keys"
 _PROBE = "whose book this is"
 _BUSY_SECONDS = 30
-_FIRST_SWITCH = 7
+_FIRST_SWITCH = 10
 """Column of an operation from which on there are truth values."""
 _SCHEMA = """
 CREATE TABLE book (probe TEXT NOT NULL);
@@ -31,9 +32,12 @@ CREATE TABLE account (
     main INTEGER NOT NULL,
     cash INTEGER NOT NULL,
     cash_limit INTEGER NOT NULL,
-    atc INTEGER NOT NULL,
     closed INTEGER NOT NULL,
     pin TEXT NOT NULL
+);
+CREATE TABLE counter (
+    keys TEXT PRIMARY KEY,
+    atc INTEGER NOT NULL
 );
 CREATE TABLE operation (
     card TEXT NOT NULL REFERENCES account (card),
@@ -44,6 +48,9 @@ CREATE TABLE operation (
     cash INTEGER NOT NULL,
     cash_limit INTEGER NOT NULL,
     balance INTEGER NOT NULL,
+    scripts INTEGER NOT NULL,
+    heard INTEGER NOT NULL,
+    proved INTEGER NOT NULL,
     scripted INTEGER NOT NULL,
     booked INTEGER NOT NULL,
     confirmed INTEGER NOT NULL,
@@ -63,8 +70,6 @@ class Account:
     """EC account 电子现金账户: what was loaded and neither cleared nor unloaded."""
     cash_limit: int = 0
     """EC balance that the card may hold (its 9F77)."""
-    atc: int = 0
-    """Of the last online transaction."""
     closed: bool = False
     """Reported lost: every transaction is declined, the application blocked."""
     pin: str = field(default="", repr=False)
@@ -87,6 +92,12 @@ class Operation:
     """New limit of the EC balance; -1: as before."""
     balance: int = -1
     """EC balance of the card before a script changed it; -1: none does."""
+    scripts: int = -1
+    """Script commands of earlier transactions that the card told with it; -1: it told none."""
+    heard: int = 0
+    """ATC of the message by which the card told what became of its script; 0: none yet."""
+    proved: int = -1
+    """EC balance that the card proved with that message; -1: none."""
     scripted: bool = False
     """Whether it takes place by a script on the card."""
     booked: bool = False
@@ -94,56 +105,96 @@ class Operation:
     confirmed: bool = False
     """Whether the terminal has told how it ended."""
     settled: bool = False
-    """Whether the card itself has proved how it ended."""
+    """Whether it is known for good: neither the terminal nor the card changes it any more."""
 
 
 class Page:
     """The part of the book that belongs to one card, while it is being changed."""
 
-    def __init__(self, connection: sqlite3.Connection, card: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, card: str, keys: str) -> None:
         self._connection = connection
         self._card = card
+        self._keys = keys
+
+    @property
+    def atc(self) -> int:
+        """The last ATC that was taken in of a card with these keys.
+
+        Cards whose PANs agree in the digits that keys are derived from share it: a cryptogram of
+        one is none of the other.
+        """
+        row = self._connection.execute(
+            "SELECT atc FROM counter WHERE keys = ?", (self._keys,)
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def raise_atc(self, atc: int) -> None:
+        """An ATC was taken in; an older one changes nothing."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO counter VALUES (?, ?)", (self._keys, max(atc, self.atc))
+        )
 
     @property
     def account(self) -> Account | None:
         """The account of the card; None where it has none."""
         row = self._connection.execute(
-            "SELECT main, cash, cash_limit, atc, closed, pin FROM account WHERE card = ?",
+            "SELECT main, cash, cash_limit, closed, pin FROM account WHERE card = ?",
             (self._card,),
         ).fetchone()
-        return None if row is None else replace(Account(*row), closed=bool(row[4]))
+        return None if row is None else replace(Account(*row), closed=bool(row[3]))
 
     def save(self, account: Account) -> None:
         """Hold the account."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?)",
             (self._card, *astuple(account)),
         )
 
     def operation(self, atc: int) -> Operation | None:
         """The operation of a transaction."""
-        return self._operation("atc = ?", (atc,))
+        found = self._operations("atc = ?", atc)
+        return found[0] if found else None
 
-    def last_scripted(self) -> Operation | None:
-        """The last operation that takes place by a script."""
-        return self._operation("scripted = 1 ORDER BY atc DESC LIMIT 1", ())
+    def unheard_scripts(self) -> list[Operation]:
+        """Operations by scripts of which the card has not told yet, the last one last."""
+        return self._operations("scripted = 1 AND heard = 0 ORDER BY atc")
+
+    def open_purchase(self) -> Operation | None:
+        """The last purchase by contact, if nobody has told how it ended."""
+        found = self._operations("service = 'purchase' ORDER BY atc DESC LIMIT 1")
+        return found[0] if found and not (found[0].confirmed or found[0].settled) else None
+
+    def heard_across(self, atc: int) -> Operation | None:
+        """The last one that changes the balance before ``atc``, if the card told of it after."""
+        found = self._operations(
+            "scripted = 1 AND balance >= 0 AND atc < ? ORDER BY atc DESC LIMIT 1", atc
+        )
+        return found[0] if found and found[0].heard > atc else None
+
+    def cleared(self, after: int, before: int) -> tuple[int, int]:
+        """Payments of electronic cash cleared between two transactions: how many, and their fen."""
+        row = self._connection.execute(
+            "SELECT COUNT(*), COALESCE(SUM(-cash), 0) FROM operation "
+            "WHERE card = ? AND service = 'clearing' AND cash < 0 AND atc > ? AND atc < ?",
+            (self._card, after, before),
+        ).fetchone()
+        return int(row[0]), int(row[1])
 
     def note(self, operation: Operation) -> None:
         """Hold an operation; the one of the same ATC goes."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO operation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO operation VALUES (" + ", ".join("?" * 15) + ")",
             (self._card, *astuple(operation)),
         )
 
-    def _operation(self, where: str, values: tuple[int, ...]) -> Operation | None:
-        row = self._connection.execute(
-            "SELECT atc, cryptogram, service, main, cash, cash_limit, balance, scripted, booked, "
-            f"confirmed, settled FROM operation WHERE card = ? AND {where}",
+    def _operations(self, where: str, *values: int) -> list[Operation]:
+        rows = self._connection.execute(
+            "SELECT atc, cryptogram, service, main, cash, cash_limit, balance, scripts, heard, "
+            "proved, scripted, booked, confirmed, settled FROM operation "
+            f"WHERE card = ? AND {where}",
             (self._card, *values),
-        ).fetchone()
-        if row is None:
-            return None
-        return Operation(*row[:_FIRST_SWITCH], *map(bool, row[_FIRST_SWITCH:]))
+        )
+        return [Operation(*row[:_FIRST_SWITCH], *map(bool, row[_FIRST_SWITCH:])) for row in rows]
 
 
 class BankBook:
@@ -185,10 +236,11 @@ class BankBook:
     def page(self, pan: str, sequence: int | None) -> Iterator[Page]:
         """The page of a card: changes are kept at the end, and none when an error ends it."""
         card = self._keys.digest(f"{pan}:{sequence or 0}", _CONTEXT)
+        keys = self._keys.digest(account_block(pan, sequence).hex(), _KEYS_CONTEXT)
         with self._lock, self._failures_in_words():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield Page(self._connection, card)
+                yield Page(self._connection, card, keys)
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise

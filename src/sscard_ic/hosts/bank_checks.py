@@ -6,7 +6,14 @@ import hmac
 from dataclasses import dataclass, field
 
 from sscard_ic.card.financial.authorisation import AuthorisationRequest
-from sscard_ic.codec.pboc.bits import Cvr, Kind, first_kind, scripts
+from sscard_ic.codec.pboc.bits import (
+    NOT_REQUESTED,
+    Cvr,
+    Kind,
+    first_kind,
+    scripts,
+    second_kind,
+)
 from sscard_ic.codec.pboc.elements import number
 from sscard_ic.codec.pboc.issuer_data import IssuerData
 from sscard_ic.codec.tlv import TlvError
@@ -90,6 +97,17 @@ def is_genuine(issuer: BankIssuer, message: CardMessage) -> bool:
     """Whether the card itself computed the cryptogram of ``message``."""
     expected = issuer.application_cryptogram(message.card, message.atc, message.covered)
     return hmac.compare_digest(expected, message.cryptogram)
+
+
+def proved_end(message: CardMessage) -> Kind:
+    """Kind of the last cryptogram by the card verification results, which it covers.
+
+    The information data (9F27) are covered by none. Worth what :func:`is_genuine` says.
+    """
+    first, second = first_kind(message.data.cvr), second_kind(message.data.cvr)
+    if first is not Kind.ARQC or second == NOT_REQUESTED:
+        return first
+    return Kind.TC if second == Kind.TC else Kind.AAC
 
 
 def has_amounts(message: CardMessage) -> bool:

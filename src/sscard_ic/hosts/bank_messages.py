@@ -153,7 +153,7 @@ def _confirmation(told: Any) -> Confirmation:
     if not isinstance(told, dict) or not isinstance(results := told.get("scripts"), list):
         raise MessageError
     kind = told.get("kind")
-    if kind is not None and kind not in Kind.__members__:
+    if not (kind is None or (isinstance(kind, str) and kind in Kind.__members__)):
         raise MessageError
     scripts = tuple(_result(each) for each in results)
     return Confirmation(None if kind is None else Kind[kind], _values(told.get("data")), scripts)

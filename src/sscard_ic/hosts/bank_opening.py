@@ -47,4 +47,6 @@ def open_bank(
 
 def rules_of(settings: BankSettings) -> BankRules:
     """How the test bank is to decide."""
-    return BankRules(settings.opening, settings.cash_limit, settings.unproved_balance)
+    return BankRules(
+        settings.opening, settings.cash_limit, settings.unproved_balance, tuple(settings.bins)
+    )

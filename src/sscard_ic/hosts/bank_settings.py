@@ -67,6 +67,9 @@ class BankSettings(Section):
     unproved_balance: bool = False
     """Whether a load may start from a balance that the terminal tells and the card does not
     prove (ref 14 §6.2): cards whose 9F10 carries none cannot be loaded otherwise."""
+    bins: list[Annotated[str, Field(pattern="^[0-9]{3,10}$")]] = Field(default_factory=list)
+    """First digits of the account numbers that are the bank's own: no account is opened for others.
+    Empty: any."""
     http: HttpBankSettings | None = None
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
 """A bank on this machine for demo and tests: it knows its cards by the key service (ref 14 §8.3).
 
 Every card has a main account and an EC account. A load is booked when it is authorised, an unload
-when the terminal confirms it. What the terminal says, or fails to say, is put right by the card
-itself: its next cryptogram proves whether the script of the last online transaction came through.
+when the terminal confirms it. What the terminal says, or fails to say, is put right by what the
+card proves with its next cryptograms (:mod:`~sscard_ic.hosts.bank_settlement`).
 """
 
 from __future__ import annotations
@@ -30,16 +30,20 @@ from sscard_ic.hosts.bank_checks import (
     has_amounts,
     is_genuine,
     proved_balance,
+    proved_end,
     read_message,
 )
 from sscard_ic.hosts.bank_issuer import BALANCE, BALANCE_LIMIT, LIMITS, NO_ORDER, Order
 from sscard_ic.hosts.bank_scripts import ScriptWriter
+from sscard_ic.hosts.bank_settlement import booked, hear, put_right, reconsider
 from sscard_ic.keys import KeyService
 from sscard_ic.keys.bank_capabilities import bank_issuer
 from sscard_ic.keys.inventory import Environment
 from sscard_ic.profile.financial import FinancialApplication
 
 _MOST = 10**12
+_PURCHASES = ("purchase", "contactless")
+"""Names of authorised purchases in the book, by contact and contactless."""
 _CASH_TRANSACTION = 0x9F74
 """EC issuer authorisation code: the terminal read it, so the EC paid (ref 14 §8.1)."""
 
@@ -55,6 +59,16 @@ class BankRules:
     unproved_balance: bool = False
     """Whether a load may start from a balance (9F79) that the terminal tells, where the card's
     discretionary data prove none: whoever tells a wrong one makes money."""
+    bins: tuple[str, ...] = ()
+    """First digits of the PANs that an account may be opened for; empty: of any."""
+
+    def __post_init__(self) -> None:
+        for amount in (self.opening or 0, self.cash_limit):
+            if not 0 <= amount < _MOST:
+                raise InputError(
+                    Text("金额超出 12 位", "an amount of more than 12 digits, or below zero"),
+                    where="[bank]",
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,31 +148,41 @@ class TestBank:
             page.save(replace(page.account or self._new_account(), closed=True))
 
     def clear(self, request: AuthorisationRequest) -> bool:
-        """Take in an offline transaction (TC) of a merchant, each once; False: it is not paid.
+        """Take in the TC of a merchant, each once; False: it is not paid.
 
-        One with tag 9F74 is paid from the EC account, another from the main account.
+        One that the bank has not seen yet was offline: with tag 9F74 it is paid from the EC
+        account, else from the main account. That of an authorised purchase which is still open
+        proves it: it is booked once, with the amount of the TC.
         """
         try:
             message = read_message(request, self._model)
         except WrongMessageError:
             return False
-        if message.kind is not Kind.TC or not is_genuine(self._issuer, message):
+        if message.kind is not Kind.TC or proved_end(message) is not Kind.TC:
+            return False
+        if not is_genuine(self._issuer, message):
             return False
         with self._book.page(request.pan, request.sequence) as page:
-            account = page.account
-            if account is None or page.operation(message.atc) is not None:
+            account, known = page.account, page.operation(message.atc)
+            if account is None:
                 return False
-            cash = _CASH_TRANSACTION in request.values
-            operation = replace(
-                _operation(message, "clearing"),
+            cash = known is None and _CASH_TRANSACTION in request.values
+            if known is None:
+                known = _operation(message, "clearing")
+            elif known.service not in _PURCHASES or known.settled:
+                return False
+            account, known = put_right(account, known, False)
+            amounts = replace(
+                known,
                 main=0 if cash else -message.amount,
                 cash=-message.amount if cash else 0,
-                booked=True,
                 confirmed=True,
                 settled=True,
             )
+            account, operation = put_right(account, amounts, True)
             page.note(operation)
-            page.save(_booked(account, operation))
+            page.raise_atc(message.atc)
+            page.save(reconsider(page, account, message.atc) if cash else account)
         return True
 
     # What terminals ask
@@ -182,26 +206,53 @@ class TestBank:
         )
 
     def confirm(self, request: AuthorisationRequest, confirmation: Confirmation) -> None:
-        """See :class:`~sscard_ic.hosts.bank_issuer.BankHost`."""
+        """See :class:`~sscard_ic.hosts.bank_issuer.BankHost`.
+
+        What became of a script is the terminal's word, once, until the card tells. A purchase is
+        given back for the AAC of the card alone, whose cryptogram proves that there is no TC;
+        without it the purchase stays booked, and open to such an AAC, to the TC in :meth:`clear`,
+        or to the next message of the card that proves that it did not come to its end.
+        """
         try:
             message = read_message(request, self._model)
         except WrongMessageError:
             return
         with self._book.page(request.pan, request.sequence) as page:
             account, operation = page.account, page.operation(message.atc)
-            if account is None or operation is None or operation.confirmed or operation.settled:
+            if account is None or operation is None or operation.settled:
                 return
             if operation.cryptogram != message.cryptogram.hex():
                 return
-            if any(each.outcome == "unknown" for each in confirmation.scripts):
+            if not operation.scripted:
+                end = self._proved_end(request, confirmation)
+                if end is None:
+                    told = operation.confirmed or confirmation.kind is Kind.TC
+                    page.note(replace(operation, confirmed=told))
+                    return
+                taken_place = end is Kind.TC
+            elif operation.confirmed or any(
+                each.outcome == "unknown" for each in confirmation.scripts
+            ):
                 return  # the card itself tells it the next time
-            if operation.scripted:
-                taken_place = any(each.outcome == "done" for each in confirmation.scripts)
             else:
-                taken_place = confirmation.kind is Kind.TC
-            account, operation = _put_right(account, operation, taken_place)
+                taken_place = any(each.outcome == "done" for each in confirmation.scripts)
+            account, operation = put_right(account, operation, taken_place)
             page.save(account)
             page.note(replace(operation, confirmed=True, settled=not operation.scripted))
+
+    def _proved_end(self, request: AuthorisationRequest, confirmation: Confirmation) -> Kind | None:
+        """Kind of the second cryptogram, if the card gave it for this transaction."""
+        values = {**request.values, **confirmation.values}
+        if values[0x9F36] != request.values[0x9F36]:
+            return None
+        try:
+            message = read_message(replace(request, values=values), self._model)
+        except WrongMessageError:
+            return None
+        end = proved_end(message)
+        if end is Kind.ARQC or not is_genuine(self._issuer, message):
+            return None
+        return end
 
     def _proved(self, message: CardMessage) -> bool:
         """Whether the card itself speaks, and its amounts are its own."""
@@ -219,16 +270,19 @@ class TestBank:
         self, page: Page, message: CardMessage, request: AuthorisationRequest, order: Order
     ) -> _Decision:
         account = page.account
+        if message.atc <= page.atc:
+            return _Decision(b"94")
         if account is None:
-            if self._rules.opening is None:
+            if not self._is_own(request.pan):
                 return _Decision(b"14")
             account = self._new_account()
-        if message.atc <= account.atc:
-            return _Decision(b"94")
-        if _tells_of_scripts(message, request):
-            account = _settled(page, account, message)
-        account = replace(account, atc=message.atc)
+        tells = _tells_of_scripts(message, request)
+        if tells:
+            account = hear(page, account, message)
+        page.raise_atc(message.atc)
         page.save(account)
+        if request.contactless and request.service != "purchase":
+            return _Decision(b"57")
         writer = ScriptWriter(self._issuer, message.card, message.atc, message.cryptogram)
         if account.closed:
             return _Decision(b"62", (writer.application_block(),))
@@ -239,10 +293,16 @@ class TestBank:
             return _Decision(b"55")
         decision = self._services[request.service](_Case(account, message, request, order, writer))
         if decision.operation is not None:
-            page.note(decision.operation)
+            count = message.scripts_received if tells else -1
+            page.note(replace(decision.operation, scripts=count))
             if decision.operation.booked:
-                page.save(_booked(account, decision.operation))
+                page.save(booked(account, decision.operation))
         return decision
+
+    def _is_own(self, pan: str) -> bool:
+        """Whether an account may be opened for a card that is seen for the first time."""
+        bins = self._rules.bins
+        return self._rules.opening is not None and (not bins or pan.startswith(bins))
 
     def _holder_is_known(self, account: Account, request: AuthorisationRequest) -> bool:
         """A purchase may be signed for; whatever else needs the online PIN where there is one."""
@@ -269,7 +329,7 @@ class TestBank:
     def _purchase(self, case: _Case) -> _Decision:
         if case.amount > case.account.main:
             return _Decision(b"51")
-        operation = _operation(case.message, "purchase")
+        operation = _operation(case.message, _PURCHASES[case.request.contactless])
         return _Decision(APPROVED, (), replace(operation, main=-case.amount, booked=True))
 
     def _load(self, case: _Case) -> _Decision:
@@ -377,43 +437,3 @@ def _tells_of_scripts(message: CardMessage, request: AuthorisationRequest) -> bo
     if request.contactless or _CASH_TRANSACTION in request.values:
         return False
     return message.kind is Kind.ARQC
-
-
-def _settled(page: Page, account: Account, message: CardMessage) -> Account:
-    """The account after the card has told what became of the last script that it was sent.
-
-    The results stay in the cryptograms until the next online transaction is completed (ref 14
-    §5.7). Where the last one was not, they are those of one before, and no script came. A greater
-    balance than before a load proves the load in any case.
-    """
-    operation = page.last_scripted()
-    if operation is None or operation.settled or operation.atc >= message.atc:
-        return account
-    came = message.online_completed and message.scripts_received > 0
-    taken_place = came and not message.script_failed
-    balance = proved_balance(message)
-    if operation.service == "load" and balance is not None and balance > operation.balance:
-        taken_place = True
-    account, operation = _put_right(account, operation, taken_place)
-    page.note(replace(operation, confirmed=True, settled=True))
-    return account
-
-
-def _put_right(
-    account: Account, operation: Operation, taken_place: bool
-) -> tuple[Account, Operation]:
-    """Both, so that the account counts ``operation`` in when it has taken place, else not."""
-    if operation.booked == taken_place:
-        return account, operation
-    account = _booked(account, operation, 1 if taken_place else -1)
-    return account, replace(operation, booked=taken_place)
-
-
-def _booked(account: Account, operation: Operation, sign: int = 1) -> Account:
-    limit = operation.cash_limit if operation.cash_limit >= 0 and sign > 0 else account.cash_limit
-    return replace(
-        account,
-        main=account.main + sign * operation.main,
-        cash=account.cash + sign * operation.cash,
-        cash_limit=limit,
-    )

@@ -91,6 +91,25 @@ class PaperCard:
         expected = self.suite.response_cryptogram(self.key("ac"), arqc, code)
         return response.authentication == expected + code
 
+    def second(self, request: AuthorisationRequest, kind: Kind) -> Confirmation:
+        """What a terminal tells with the second cryptogram, which covers the CVR."""
+        cvr = with_second(with_first(self.cvr, Kind.ARQC), kind)
+        data = IssuerData(0, self.version, cvr, _IDENTIFIERS[self.algorithm])
+        covered = cryptogram_input(
+            self.version,
+            request.values,
+            request.values[0x82],
+            self.atc,
+            data.card_verification_results,
+        )
+        values = {
+            0x9F26: self.suite.mac(self.key("ac"), covered),
+            0x9F27: bytes((kind << 6,)),
+            0x9F10: bytes(data),
+            0x9F36: self.atc.to_bytes(2, "big"),
+        }
+        return Confirmation(kind, values)
+
     def completes(self) -> None:
         """The second cryptogram, after a right ARPC: what scripts left is gone."""
         self.cvr = 0

@@ -6,6 +6,7 @@ as the card has been online again.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -17,7 +18,11 @@ from sscard_ic.base import Secret
 from sscard_ic.base.errors import Text
 from sscard_ic.base.secret import Secretive
 from sscard_ic.card.financial.application import FinancialCard
-from sscard_ic.card.financial.authorisation import AuthorisationRequest, Service
+from sscard_ic.card.financial.authorisation import (
+    AuthorisationRequest,
+    AuthorisationResponse,
+    Service,
+)
 from sscard_ic.card.financial.contact import contact_transaction
 from sscard_ic.card.financial.online import Interrupted
 from sscard_ic.card.financial.running import TransactionResult
@@ -125,15 +130,18 @@ class Counter:
         return result
 
     def spend(self, fen: int) -> None:
-        """A payment of electronic cash."""
+        """A payment of electronic cash, cleared at once."""
+        assert self.bank.clear(self.spent(fen))
+
+    def spent(self, fen: int) -> AuthorisationRequest:
+        """A payment of electronic cash, as its merchant has it cleared."""
         card = FinancialCard(Cutting(self.card), self.card.model)  # type: ignore[arg-type]
         signs = Capabilities(plain_pin=False, online_pin=False)
         terminal = TerminalSettings(capabilities=signs, authorities=_AUTHORITIES)
         result = contact_transaction(card, terminal, Purchase(fen, AT), None)
         assert (result.path, result.kind) == ("cash", Kind.TC)
         assert result.data is not None
-        values = {**result.data.values, **result.values}
-        assert self.bank.clear(AuthorisationRequest(PAN, SEQUENCE, values))
+        return AuthorisationRequest(PAN, SEQUENCE, {**result.data.values, **result.values})
 
 
 @pytest.mark.parametrize("algorithm", ["3des", "sm4"])
@@ -246,3 +254,123 @@ def test_power_cuts(service: Service, exchange: int, cut: Cut, confirms: bool) -
     counter.serve("purchase")
     assert counter.account.cash == counter.balance
     assert counter.account.main + counter.account.cash + 500 + spent == START
+
+
+PURCHASE = exchanges_of("purchase")
+NOT_ASKED = (PURCHASE - 2, "after")  # the answer to the first GENERATE AC is lost
+ASKED = (PURCHASE, "before")  # the second one does not reach the card
+
+
+@pytest.mark.parametrize("torn", [NOT_ASKED, ASKED], ids=["bank not asked", "bank asked"])
+@pytest.mark.parametrize("clears", ["before", "after"])
+@pytest.mark.parametrize("confirms", [True, False], ids=["told", "silent"])
+@pytest.mark.parametrize(
+    ("service", "exchange", "cut"),
+    [
+        *(("load", number, "before") for number in range(LOAD - 3, LOAD + 1)),
+        *(("unload", number, "before") for number in range(UNLOAD - 3, UNLOAD + 1)),
+        ("load", LOAD, "after"),
+        ("unload", UNLOAD, "after"),
+        ("load", 0, "before"),
+        ("unload", 0, "before"),
+    ],
+    ids=str,
+)
+def test_two_power_cuts(
+    service: Service,
+    exchange: int,
+    cut: Cut,
+    confirms: bool,
+    clears: str,
+    torn: tuple[int, Cut],
+) -> None:
+    """A load or unload, whole (0) or not, then a torn purchase, and payments in between.
+
+    What the card tells in the end is of both, so that it alone proves nothing.
+    """
+    counter = Counter()
+    counter.serve("load", 3000)
+    counter.spend(500)
+    counter.confirms = confirms
+    fen = 2000 if service == "load" else 0
+    if exchange:
+        with pytest.raises((ReaderError, Interrupted)):
+            counter.serve(service, fen, connection=Cutting(counter.card, exchange, cut))
+    else:
+        counter.serve(service, fen)
+    counter.confirms = True
+    with pytest.raises((ReaderError, Interrupted)):
+        counter.serve("purchase", connection=Cutting(counter.card, *torn))
+    spent = counter.balance
+    payment = counter.spent(spent) if spent else None
+    if payment is not None and clears == "before":
+        assert counter.bank.clear(payment)
+    counter.serve("purchase")
+    if payment is not None and clears == "after":
+        assert counter.bank.clear(payment)
+    assert counter.account.cash == counter.balance == 0
+    assert counter.account.main == START - 500 - spent
+    counter.serve("purchase")
+    assert (counter.account.main, counter.account.cash) == (START - 500 - spent, 0)
+
+
+@pytest.mark.parametrize("service", ["load", "unload"])
+@pytest.mark.parametrize("reached", [True, False], ids=["torn", "bank not reached"])
+def test_what_was_confirmed_stays(service: Service, reached: bool) -> None:
+    """Whatever contact transactions follow that did not come to their end."""
+    counter = Counter()
+    counter.serve("load", 5000)
+    if service == "unload":
+        counter.serve("unload")
+    before = counter.account
+    if reached:
+        with pytest.raises(ReaderError):
+            counter.serve("purchase", connection=Cutting(counter.card, *NOT_ASKED))  # type: ignore[arg-type]
+    else:
+        authorise = counter.bank.authorise
+
+        def gone(request: object, order: object = None) -> None:
+            raise BankHostError(Text("没有应答", "no answer"))
+
+        counter.bank.authorise = gone  # type: ignore[assignment, method-assign]
+        counter.serve("purchase", 100)
+        counter.bank.authorise = authorise  # type: ignore[method-assign]
+    if service == "load":
+        counter.spend(5000)
+    counter.serve("purchase")
+    assert (counter.account.main, counter.account.cash) == (before.main, 0)
+
+
+def test_a_card_that_declines_what_the_bank_approved() -> None:
+    """Its AAC gives the purchase back."""
+    counter = Counter()
+    counter.serve("purchase", 100)
+    counter.card.store.put_element(0x9F52, bytes.fromhex("4000"))
+    authorise = counter.bank.authorise
+
+    def altered(request: AuthorisationRequest, order: Order) -> AuthorisationResponse:
+        response = authorise(request, order)
+        return replace(response, authentication=bytes(8) + response.code)
+
+    counter.bank.authorise = altered  # type: ignore[assignment, method-assign]
+    result = counter.serve("purchase", 700)
+    assert (result.kind, result.response is not None) == (Kind.AAC, True)
+    assert counter.account.main == START - 100
+    counter.confirms = False
+    counter.serve("purchase", 700)
+    assert counter.account.main == START - 800, "nobody told the bank"
+
+
+@pytest.mark.parametrize("between", [0, 300], ids=["at once", "after a payment"])
+def test_a_torn_purchase(between: int) -> None:
+    """The bank approved it, the card gave no cryptogram: the next message proves it."""
+    counter = Counter()
+    counter.serve("load", 1000)
+    with pytest.raises((ReaderError, Interrupted)):
+        counter.serve("purchase", 700, connection=Cutting(counter.card, *ASKED))  # type: ignore[arg-type]
+    assert counter.account.main == START - 1700
+    if between:
+        counter.spend(between)
+    counter.serve("purchase", 50)
+    assert counter.account.main == START - 1050
+    assert counter.account.cash == counter.balance == 1000 - between

@@ -20,7 +20,7 @@ from sscard_ic.codec.pboc.bits import Kind
 from sscard_ic.hosts.bank_book import BankBook
 from sscard_ic.hosts.bank_issuer import NO_ORDER, BankHostError, Order
 from sscard_ic.hosts.bank_messages import BankMessage, decode_message, encode_message
-from sscard_ic.hosts.bank_opening import open_bank
+from sscard_ic.hosts.bank_opening import open_bank, rules_of
 from sscard_ic.hosts.bank_server import BankServer, BankService
 from sscard_ic.hosts.bank_settings import BankSettings, HttpBankSettings
 from sscard_ic.hosts.http_bank import HttpBank
@@ -91,6 +91,8 @@ def test_an_unload_whose_end_nobody_knows(bank: TestBank, client: HttpBank) -> N
     assert account.main == 100_000, "the card has to tell it"
 
 
+_NOBODY = made_bank()
+"""For messages that have no other of their own."""
 pins = st.none() | st.text("0123456789", min_size=4, max_size=12)
 _TAGS = [0x9F26, 0x9F27, 0x9F10, 0x9F36, 0x82, 0x95, 0x9F02, 0x5F2A, 0x9F74]
 
@@ -185,6 +187,52 @@ def test_messages_that_are_none(body: bytes) -> None:
     assert (answer.status, answer.body) == (400, b'{"error": "form"}')
 
 
+@pytest.mark.parametrize("kind", [[], {}, 1, True, "tc"], ids=str)
+def test_kinds_that_are_none(kind: Any) -> None:
+    confirmation = {"kind": kind, "data": "", "scripts": []}
+    answer = BankService(made_bank()).answer(_body(operation="confirm", confirmation=confirmation))
+    assert (answer.status, answer.body) == (400, b'{"error": "form"}')
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=4,
+)
+
+
+def _places(told: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Ways to every value within a message."""
+    inner = told.items() if isinstance(told, dict) else enumerate(told)
+    found = [way] if way else []
+    for key, value in inner:
+        deeper = isinstance(value, dict | list)
+        found += _places(value, (*way, key)) if deeper else [(*way, key)]
+    return found
+
+
+_ORDERED = BankMessage(
+    PaperCard().request("pin", pin="1234"),
+    Order(Secret(b"123456"), Secret(b"654321"), {0x9F78: 1}),
+)
+_ENDED = BankMessage(PaperCard().request("load", 100), NO_ORDER, ended(Kind.TC, "done", "failed"))
+_WHOLE = [json.loads(encode_message(each).reveal()) for each in (_ORDERED, _ENDED)]
+_WAYS = [(index, way) for index, told in enumerate(_WHOLE) for way in _places(told)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(at=st.sampled_from(_WAYS), value=_ANYTHING)
+def test_anything_in_place_of_a_value(at: tuple[int, tuple[Any, ...]], value: Any) -> None:
+    told: Any = json.loads(json.dumps(_WHOLE[at[0]]))
+    within = told
+    for key in at[1][:-1]:
+        within = within[key]
+    within[at[1][-1]] = value
+    answer = BankService(_NOBODY).answer(json.dumps(told).encode())
+    assert answer.status in (200, 400)
+    assert answer.status == 200 or answer.body == b'{"error": "form"}'
+
+
 def test_a_bank_that_breaks_down() -> None:
     class Broken:
         name, environment = "broken", "test"
@@ -258,12 +306,25 @@ def test_settings_that_lack_their_table() -> None:
         BankSettings(service="http")
 
 
-def test_no_bank_for_cards_of_production() -> None:
+@pytest.mark.parametrize("service", ["test", "http"])
+def test_no_bank_for_cards_of_production(service: Any) -> None:
     def no_keys() -> KeyService:
         raise AssertionError("nobody asks for a passphrase in vain")
 
+    http = HttpBankSettings(url="http://127.0.0.1:8445/bank")
+    chosen = BankSettings(service=service, http=http)
     with (
         pytest.raises(InputError, match="test cards alone"),
-        open_bank(BankSettings(), "production", load_financial(), no_keys),
+        open_bank(chosen, "production", load_financial(), no_keys),
     ):
         raise AssertionError("not reached")
+
+
+def test_settings_of_the_rules() -> None:
+    chosen = BankSettings.model_validate(
+        {"opening": 5, "cash_limit": 6, "unproved_balance": True, "bins": ["621700"]}, strict=True
+    )
+    assert rules_of(chosen) == BankRules(5, 6, True, ("621700",))
+    for wrong in ({"bins": ["62"]}, {"bins": ["6217x0"]}, {"opening": 10**12}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            BankSettings.model_validate(wrong, strict=True)

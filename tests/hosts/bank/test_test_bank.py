@@ -239,15 +239,6 @@ def test_a_lost_card_is_blocked_when_it_is_seen() -> None:
     assert [card.does(each, request) for each in commands(response)] == ["841E0000:"]
 
 
-def test_a_declined_purchase_is_taken_back() -> None:
-    made, card = bank(), PaperCard()
-    request = card.request(fen=30 * YUAN)
-    made.authorise(request)
-    made.confirm(request, ended(Kind.AAC))
-    made.confirm(request, ended(Kind.TC))
-    assert amounts(made, card) == (1000, 0), "the first word of the terminal counts"
-
-
 # Scripts
 
 
