@@ -173,6 +173,11 @@ def test_a_card_of_the_bank_is_taken(present: BankBench) -> None:
     assert before is not None and bank_data(present.profile, chip).counter == before + 3
 
 
+def test_a_blank_without_an_application_is_told_from_one_of_the_bank(present: BankBench) -> None:
+    ((_, error),) = present.run(ChipSlot(blank_of(present.profile, 1))).failures
+    assert error.hint is not None and "the bank has personalized" in error.hint.en
+
+
 def test_another_number_of_the_bank_goes_into_the_return_file(
     present: BankBench, tmp_path: Path
 ) -> None:

@@ -141,8 +141,8 @@ def _offline(result: TransactionResult) -> Reason:
             f"verification results (CVR): {told.en}",
         ),
         Text(
-            "用 sscard bank read 看状态和限额，用 sscard bank transact 看每一步",
-            "`sscard bank read` shows state and limits, `sscard bank transact` every step",
+            "用 sscard bank read 看状态和限额",
+            "`sscard bank read` shows state and limits",
         ),
     )
 

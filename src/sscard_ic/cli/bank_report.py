@@ -68,7 +68,7 @@ def _rows(
     yield tr("交易计数", "transactions"), _counters(found)
     tries = found.pin_tries
     yield tr("脱机密码剩余次数", "offline PIN tries"), _NOTHING if tries is None else str(tries)
-    yield tr("应用交互特征", "profile"), aip_text(found.data.aip).to(language())
+    yield tr("应用交互特征", "functions"), aip_text(found.data.aip).to(language())
     yield tr("脱机数据认证", "offline data authentication"), result_text(offline).to(language())
 
 

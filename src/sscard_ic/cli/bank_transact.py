@@ -28,7 +28,7 @@ from sscard_ic.cli.bank_card import (
     bank_pin,
     bank_profile_option,
 )
-from sscard_ic.cli.bank_reasons import BLOCKED, Reason, answered_by, declined, tell_set
+from sscard_ic.cli.bank_reasons import Reason, answered_by, declined, tell_set
 from sscard_ic.cli.bank_report import result_json, steps_json
 from sscard_ic.cli.bank_served import confirm
 from sscard_ic.cli.bank_service import yuan_option
@@ -213,7 +213,7 @@ def _tell(step: Step) -> None:
 def _summarise(
     result: TransactionResult, way: Way | None, exchanges: int, reason: Reason | None
 ) -> None:
-    if reason is not None and reason.name == BLOCKED:
+    if reason is not None:
         reason.say("交易拒绝", "Declined")
     if way == "cash" and result.path != "cash":
         say(

@@ -21,9 +21,11 @@ from tests.card.financial.counter import (
     cash,
 )
 from tests.support.debit_card import PAN, PIN
+from tests.support.plant import Issued
 
 from sscard_ic.base.secret import Secret, Secretive
-from sscard_ic.card.financial.commands import BankRefused, UnusableCard
+from sscard_ic.card.financial.application import FinancialCard
+from sscard_ic.card.financial.commands import BankRefused, NoBankApplication, UnusableCard
 from sscard_ic.card.financial.offline import Authentication
 from sscard_ic.card.financial.records import ApplicationData, Options
 from sscard_ic.card.financial.terminal import Capabilities, TerminalSettings
@@ -33,6 +35,7 @@ from sscard_ic.codec.tlv import encode_ber, parse_ber
 from sscard_ic.crypto.pboc import offline as rsa
 from sscard_ic.crypto.pboc import offline_sm2 as sm2
 from sscard_ic.crypto.rsa import RsaPublic
+from sscard_ic.profile import load_financial
 from sscard_ic.reader import open_session
 from sscard_ic.reader.virtual import VirtualConnection
 
@@ -338,3 +341,9 @@ def test_a_directory_that_names_an_application_twice() -> None:
     assert len(till.card().candidates()) == 1
     with pytest.raises(BankRefused, match="6985"):
         till.pay(1_000, Bank())
+
+
+def test_a_social_security_card_without_a_bank(dalian_card: Issued) -> None:
+    """Its MF bears the name of the PSE and is no directory of payment applications."""
+    with pytest.raises(NoBankApplication):
+        FinancialCard(dalian_card.session(), load_financial())

@@ -132,7 +132,8 @@ def select(channel: BankChannel, aid: bytes) -> ApplicationInfo:
 def _of_directory(channel: BankChannel, fci: bytes) -> Iterator[Candidate]:
     file = next((each for each in _primitives(*_objects(fci, "PSE")) if each.tag == 0x88), None)
     if file is None or len(file.value) != 1 or not 1 <= file.value[0] <= 10:
-        raise _odd_answer("PSE")
+        # No payment directory: the MF of social security cards bears the name of the PSE, too.
+        return
     for number in range(1, _LAST_RECORD + 1):
         response = channel.ask(pboc.read_record(file.value[0], number))
         if response.sw != 0x9000:

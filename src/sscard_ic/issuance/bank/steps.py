@@ -9,6 +9,7 @@ from sscard_ic.base.errors import CardError, Text
 from sscard_ic.card.bank_personalization import BankPersonalizer
 from sscard_ic.card.bank_plan import BankPlan
 from sscard_ic.card.financial.application import FinancialCard
+from sscard_ic.card.financial.commands import NoBankApplication
 from sscard_ic.card.financial.data import FinancialData
 from sscard_ic.codec.text import ENCODING
 from sscard_ic.crypto.suites import Algorithm
@@ -54,7 +55,7 @@ class BankSteps:
         prefixes of the region, and what it says of its holder. Another application is selected
         afterwards. Raises :class:`OtherBankError`, :class:`BankMismatchError`.
         """
-        data, wanted = FinancialCard(session, self.model).read(), fields.get("PAN", "")
+        data, wanted = self._data_of_blank(session), fields.get("PAN", "")
         rules = self.profile.region.bank if self.profile.region is not None else BankRules()
         digits = rules.number_digits
         if rules.prefixes and not data.pan.startswith(rules.prefixes):
@@ -76,6 +77,17 @@ class BankSteps:
                 hint=_BLANK_OF_BANK,
             )
         self._compare(data, None, fields)
+
+    def _data_of_blank(self, session: Connection) -> FinancialData:
+        try:
+            return FinancialCard(session, self.model).read()
+        except NoBankApplication as error:
+            error.hint = Text(
+                "bank_application = present 的规范要用银行已个人化的空白卡",
+                "a profile with bank_application = present takes blanks that the bank has "
+                "personalized",
+            )
+            raise
 
     def personalize(self, session: Connection, plan: BankPlan) -> str:
         """Build up the applications as far as the card does not hold them; a journal note."""
