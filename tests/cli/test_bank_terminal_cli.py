@@ -41,6 +41,7 @@ class Shop:
             "SSCARD_PASSPHRASE": WORDS,
             "SSCARD_READER": f"{face}{self.folder / 'debit.img'}",
             "SSCARD_LANG": lang,
+            "COLUMNS": "200",
             **more,
         }
         return CliRunner().invoke(root, ["bank", *words], env=given)

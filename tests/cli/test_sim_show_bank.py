@@ -14,7 +14,7 @@ from sscard_ic.cli import root
 
 def shown(image: Path, *options: str, lang: str = "en") -> str:
     """What the command prints."""
-    env = {"SSCARD_LANG": lang}
+    env = {"SSCARD_LANG": lang, "COLUMNS": "200"}
     result = CliRunner(env=env).invoke(root, ["sim", "show", *options, str(image)])
     assert result.exit_code == 0, result.output
     return result.stdout

@@ -172,7 +172,7 @@ def test_a_token_is_prepared_and_opened() -> None:
         # The roots of SM4 are left out: SoftHSM does not know it.
         infos = service.keys()
         assert {info.algorithm for info in infos} == {"3des", "des"}
-        assert len(infos) == count == 10
+        assert len(infos) == count == 15
         assert service.environment == "test"
         assert f"token={label}" in service.place
     assert given.asked == ["pin", "pin"]

@@ -18,7 +18,7 @@ from sscard_ic.base import Secret
 from sscard_ic.keys import KeyService, SoftwareVault, merge_keys
 from sscard_ic.keys.capabilities import BlankOpener, BulkDeriver
 from sscard_ic.keys.hierarchy import RootKey
-from sscard_ic.keys.inventory import TRANSPORT
+from sscard_ic.keys.inventory import BANK_USES, TRANSPORT
 from sscard_ic.keys.published_roots import published_roots
 from sscard_ic.profile import load
 from sscard_ic.reader.virtual import open_virtual
@@ -109,7 +109,7 @@ class SecretOffice:
             ).reveal()
             listed = service.keys()
             for info in listed:
-                if info.factors and info.state == "active":
+                if info.use not in BANK_USES and info.factors and info.state == "active":
                     found = service.derive_many(
                         info.name,
                         info.version,

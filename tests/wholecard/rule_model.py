@@ -60,7 +60,7 @@ class Model:
         """Another application is selected: nothing that was proved here holds any more."""
         self.enter(_MF)
         self.proved.clear()
-        self.pin_verified = False
+        self.pin_verified = self.challenge = False
 
     def enter(self, name: str) -> None:
         """Another directory: its predecessor's keys are no longer satisfied."""

@@ -58,11 +58,14 @@ class Places:
 
     @cached_property
     def cards(self) -> list[Place]:
-        """On cards of the shipped profiles that have this version in this algorithm."""
+        """On cards of the shipped profiles that have this version in this algorithm.
+
+        Variants of a region's cards have the keys of the others.
+        """
         loaded = (
             profiles.load(info.name)
             for info in profiles.available()
-            if info.kind in ("national", "region")
+            if info.kind in ("national", "region") and not info.variant
         )
         return [place for card in loaded for place in self._on(card)]
 
