@@ -7,7 +7,7 @@ numbers, validity, balances, certificates, PINs, MACs, keys and every content of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sscard_ic.apdu.command import Command
 from sscard_ic.apdu.globalplatform import SECURE_CLASS, Installation, parse_status
@@ -219,11 +219,17 @@ class BankRedactor:
                     self._lists.pop(tag, None)
 
 
-def shown_objects(objects: Iterable[BerTlv]) -> list[Part]:
-    """Tags and lengths of all objects, and the values that may be shown."""
+def shown_objects(
+    objects: Iterable[BerTlv], shown: Callable[[BerTlv], list[Part]] | None = None
+) -> list[Part]:
+    """Tags and lengths of all objects, and of the primitive ones what ``shown`` lets be seen.
+
+    By itself that of the bank's application.
+    """
+    shown = shown or _value
     parts: list[Part] = []
     for each in objects:
-        inner = shown_objects(each.children) if each.children else _value(each)
+        inner = shown_objects(each.children, shown) if each.children else shown(each)
         size = len(Masked.of(*inner))
         header = encode_ber(each.tag, bytes(size))
         parts += [header[: len(header) - size], *inner]

@@ -6,15 +6,13 @@ bytes of a command are always shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sscard_ic.apdu.atr import historical_bytes
 from sscard_ic.apdu.command import ApduError, Command
 from sscard_ic.apdu.masked import Masked, Part
-from sscard_ic.apdu.redacted_bank import WITH_ANSWER, BankRedactor
+from sscard_ic.apdu.redacted_bank import WITH_ANSWER, BankRedactor, shown_objects
 from sscard_ic.apdu.ssc import ALGORITHM_MARK
 from sscard_ic.base.errors import CardError
-from sscard_ic.codec.tlv import BerTlv, Record, TlvError, encode_ber, iter_records, parse_ber
+from sscard_ic.codec.tlv import BerTlv, Record, TlvError, iter_records, parse_ber
 
 HEADER = 4
 """Bytes of CLA INS P1 P2."""
@@ -234,7 +232,7 @@ def _record(record: Record) -> list[Part]:
         if shown.endswith(_APPLICATION):
             return [raw[:2], shown, size - len(shown)]
     if record.tag == _TEMPLATE and (entry := _directory_entry(raw)) is not None:
-        return _objects([entry])
+        return shown_objects([entry], _value)
     return [raw[:2], size]
 
 
@@ -259,7 +257,7 @@ def _fci(data: bytes) -> list[Part]:
     except TlvError:
         return _announcing_fci(data)
     is_fci = len(objects) == 1 and objects[0].tag == _FCI
-    return _objects(objects) if is_fci else [len(data)]
+    return shown_objects(objects, _value) if is_fci else [len(data)]
 
 
 def _announcing_fci(data: bytes) -> list[Part]:
@@ -271,16 +269,6 @@ def _announcing_fci(data: bytes) -> list[Part]:
         if parts[-2:] == [_STAND_IN, 1]:
             return [*parts[:-2], announced]
     return [len(data)]
-
-
-def _objects(objects: Iterable[BerTlv]) -> list[Part]:
-    parts: list[Part] = []
-    for each in objects:
-        inner = _objects(each.children) if each.children else _value(each)
-        size = len(Masked.of(*inner))
-        header = encode_ber(each.tag, bytes(size))
-        parts += [header[: len(header) - size], *inner]
-    return parts
 
 
 def _value(primitive: BerTlv) -> list[Part]:

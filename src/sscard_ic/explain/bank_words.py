@@ -128,7 +128,7 @@ _CVR_WORDS: Mapping[Cvr, Text] = {
     Cvr.DDA_PERFORMED: Text("已做 DDA", "DDA performed"),
 }
 
-_TTQ_WORDS: Mapping[Ttq, Text] = {
+TTQ_WORDS: Mapping[Ttq, Text] = {
     Ttq.MSD: Text("MSD", "MSD"),
     Ttq.CONTACTLESS_PBOC: Text("非接触式借贷记", "contactless debit"),
     Ttq.QPBOC: Text("qPBOC", "qPBOC"),
@@ -283,7 +283,7 @@ def _flags(table: Mapping[IntFlag, Text] | Mapping[int, Text]) -> Callable[[byte
 aip = _flags({int(bit): text for bit, text in AIP_WORDS.items()})
 tvr = _flags({int(bit): text for bit, text in TVR_WORDS.items()})
 tsi = _flags({int(bit): text for bit, text in TSI_WORDS.items()})
-ttq = _flags({int(bit): text for bit, text in _TTQ_WORDS.items()})
+ttq = _flags({int(bit): text for bit, text in TTQ_WORDS.items()})
 ctq = _flags({int(bit): text for bit, text in _CTQ_WORDS.items()})
 processing = _flags({int(bit): text for bit, text in _PROCESSING_WORDS.items()})
 default_action = _flags({int(bit): text for bit, text in _ADA_WORDS.items()})

@@ -21,6 +21,7 @@ from sscard_ic.codec.pboc.bits import Aip, Ctq, Kind, Tsi, Ttq, Tvr, first_kind
 from sscard_ic.codec.pboc.elements import number
 from sscard_ic.codec.pboc.issuer_data import IssuerData
 from sscard_ic.codec.tlv import TlvError
+from sscard_ic.explain.bank_words import TTQ_WORDS
 from sscard_ic.reader.errors import ReaderError
 
 _QUALIFIERS = 0x9F66
@@ -31,18 +32,6 @@ _LOCATOR, _EXPIRY = 0x94, 0x5F24
 _ACCOUNT = (0x5A, 0x57)
 _ONE_YUAN = 100
 
-TTQ_WORDS = {
-    Ttq.MSD: Text("MSD", "MSD"),
-    Ttq.CONTACTLESS_PBOC: Text("非接触式借贷记", "contactless debit"),
-    Ttq.QPBOC: Text("qPBOC", "qPBOC"),
-    Ttq.CONTACT_PBOC: Text("接触式借贷记", "contact debit"),
-    Ttq.OFFLINE_ONLY: Text("仅脱机", "offline only"),
-    Ttq.ONLINE_PIN: Text("联机 PIN", "online PIN"),
-    Ttq.SIGNATURE: Text("签名", "signature"),
-    Ttq.CRYPTOGRAM_REQUIRED: Text("要求联机密文", "online cryptogram required"),
-    Ttq.CVM_REQUIRED: Text("要求 CVM", "CVM required"),
-    Ttq.FDDA_01: Text("支持 01 版 fDDA", "fDDA version 01"),
-}
 CTQ_WORDS = {
     Ctq.ONLINE_PIN: Text("须联机 PIN", "online PIN required"),
     Ctq.SIGNATURE: Text("须签名", "signature required"),
