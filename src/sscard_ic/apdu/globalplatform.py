@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sscard_ic.apdu.command import ApduError, Command
 from sscard_ic.apdu.iso import READ_ALL
-from sscard_ic.codec.tlv import TlvError, encode_ber, parse_ber
+from sscard_ic.codec.tlv import TlvError, encode_ber
 
 CLASS, SECURE_CLASS = 0x80, 0x84
 CHALLENGE_LENGTH = 8
@@ -125,14 +125,6 @@ def parse_status(data: bytes) -> tuple[Installed, ...]:
         listed.append(Installed(data[at + 1 : end], data[end], data[end + 1]))
         at = end + 2
     return tuple(listed)
-
-
-def deleted_aid(data: bytes) -> bytes:
-    """The name in the data of DELETE and GET STATUS; raises :class:`TlvError` for other data."""
-    objects = parse_ber(data)
-    if len(objects) != 1 or objects[0].tag != _AID:
-        raise TlvError("a name of an application is expected")
-    return objects[0].value
 
 
 def _lengths(data: bytes) -> Iterator[bytes]:
